@@ -1,0 +1,391 @@
+import type { Readable, Writable } from 'node:stream'
+import type { Platform } from '../oci/platform.js'
+
+/** Options of `Engine.open`. No environment variable is read by the library. */
+export interface EngineOptions {
+  /** Data root: images, layers, containers. Default `/var/lib/jubako`. */
+  root?: string
+  /** Run root: sockets and locks of running containers. Default `/run/jubako`. */
+  runRoot?: string
+}
+
+/** A bind mount, tmpfs or (later) volume. Docker's `--mount` keys in camel case. */
+export interface MountOption {
+  type: 'bind' | 'tmpfs'
+  /** Absolute host path (bind only). */
+  source?: string
+  /** Absolute path in the container. */
+  target: string
+  readonly?: boolean
+  /** Bind only. Default `rprivate`. */
+  propagation?: 'private' | 'rprivate' | 'shared' | 'rshared' | 'slave' | 'rslave'
+  /** Bind only: what is mounted below the source comes along. Default true. */
+  recursive?: boolean
+  /** Bind only: create a missing source directory (what `-v` does). Default false: a missing source is an error. */
+  createSource?: boolean
+  /** tmpfs only: bytes. Default: half of the memory, as the kernel has it. */
+  size?: number
+  /** tmpfs only: mode bits. Default 0o1777. */
+  mode?: number
+  /** tmpfs only: further mount options as `--tmpfs` takes them (`exec`, `uid=1000`, ...). */
+  options?: string[]
+}
+
+export interface DeviceOption {
+  hostPath: string
+  /** Default: the host path. */
+  containerPath?: string
+  /** Subset of `rwm`. Default `rwm`. */
+  permissions?: string
+}
+
+export interface UlimitOption {
+  /** Lower case, without `RLIMIT_`: `nofile`, `nproc`, ... */
+  name: string
+  /** -1 is unlimited. */
+  soft: number
+  hard: number
+}
+
+export interface ThrottleOption {
+  /** Device node on the host. */
+  path: string
+  rate: number
+}
+
+/** Limits of a container. Unset means unlimited. */
+export interface ResourceOptions {
+  /** Bytes; at least 6 MiB, as Docker has it. */
+  memory?: number
+  /** Bytes of memory plus swap; -1 is unlimited swap. Default: twice `memory`. */
+  memorySwap?: number
+  /** Soft limit in bytes. */
+  memoryReservation?: number
+  /** 0 to 100; cgroup v1 only. */
+  memorySwappiness?: number
+  /** Number of CPUs, for example 1.5. */
+  cpus?: number
+  /** Microseconds, 1000 to 1000000. */
+  cpuPeriod?: number
+  /** Microseconds per period. */
+  cpuQuota?: number
+  /** Relative weight, 2 to 262144; 0 is the default of 1024. */
+  cpuShares?: number
+  /** List form: `0-2,4`. */
+  cpusetCpus?: string
+  cpusetMems?: string
+  /** -1 or 0 is unlimited. */
+  pidsLimit?: number
+  /** 10 to 1000. */
+  blkioWeight?: number
+  blkioWeightDevice?: { path: string; weight: number }[]
+  deviceReadBps?: ThrottleOption[]
+  deviceWriteBps?: ThrottleOption[]
+  deviceReadIops?: ThrottleOption[]
+  deviceWriteIops?: ThrottleOption[]
+  oomKillDisable?: boolean
+}
+
+/** Everything about a new container except its image and command. Names follow Docker's flags. */
+export interface CreateOptions extends ResourceOptions {
+  /** `[a-zA-Z0-9][a-zA-Z0-9_.-]+`. Default: a generated `adjective_surname`. */
+  name?: string
+  platform?: string
+  /** When to pull the image. Default `missing`. */
+  pull?: 'always' | 'missing' | 'never'
+  /** `string[]` replaces the image's entrypoint; `[]` resets it. */
+  entrypoint?: string[]
+  /** Values by name; a name with `undefined` removes the image's value. Or lines `K=V`. */
+  env?: Record<string, string | undefined> | string[]
+  workdir?: string
+  /** `user[:group]`, names looked up inside the image. */
+  user?: string
+  groupAdd?: string[]
+  hostname?: string
+  domainname?: string
+  labels?: Record<string, string>
+  annotations?: Record<string, string>
+  mounts?: MountOption[]
+  readonlyRootfs?: boolean
+  /** `none` (default until bridge networks exist), `host`, or `container:<id>`. */
+  network?: string
+  /** `host` or `container:<id>`. Default: a namespace of its own. */
+  pid?: string
+  ipc?: string
+  uts?: string
+  cgroupns?: 'host' | 'private'
+  userns?: string
+  cgroupParent?: string
+  privileged?: boolean
+  capAdd?: string[]
+  capDrop?: string[]
+  /** `no-new-privileges`, `seccomp=unconfined|builtin|<JSON text>`, `systempaths=unconfined`, `apparmor=...`, `label=...`. */
+  securityOpt?: string[]
+  devices?: DeviceOption[]
+  deviceCgroupRules?: string[]
+  ulimits?: UlimitOption[]
+  sysctls?: Record<string, string>
+  /** Bytes. Default 64 MiB. */
+  shmSize?: number
+  oomScoreAdj?: number
+  init?: boolean
+  stopSignal?: string
+  /** Seconds. Default 10; -1 waits for ever. */
+  stopTimeout?: number
+  addHosts?: string[]
+  dns?: string[]
+  dnsSearch?: string[]
+  dnsOptions?: string[]
+  /** Allocate a pseudo-terminal. */
+  tty?: boolean
+  /** Keep standard input open. */
+  stdin?: boolean
+  /** Remove the container when it exits. Default for `run` in the library: true when owned, false when detached. */
+  autoRemove?: boolean
+  logDriver?: 'json-file' | 'none'
+  /** `max-size`, `max-file`. */
+  logOptions?: Record<string, string>
+  /** Aborts creation; for an owned running container, kills it. */
+  signal?: AbortSignal
+}
+
+export interface RunOptions extends CreateOptions {
+  /**
+   * false (default): owned. The container dies with this process, stdio are the container's own pipes, no log is kept.
+   * true: detached. The container outlives this process, its output goes to its log.
+   */
+  detached?: boolean
+  /** Progress of an image pull that `run` needs. */
+  onProgress?: (event: ProgressEvent) => void
+}
+
+/** How a container or exec ended. */
+export interface ExitStatus {
+  /** The process's own code, or 128+n when signal n killed it. */
+  exitCode: number
+  /** Name of the signal that killed it, for example `SIGKILL`. */
+  signal: string | null
+  oomKilled: boolean
+}
+
+export type ContainerState = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead'
+
+/** One row of `ps`. */
+export interface ContainerSummary {
+  id: string
+  name: string
+  image: string
+  /** Image ID, `sha256:...`. */
+  imageId: string
+  command: string[]
+  /** Milliseconds since the epoch. */
+  createdAt: number
+  state: ContainerState
+  startedAt: number | null
+  finishedAt: number | null
+  exitCode: number | null
+  labels: Record<string, string>
+  /** pid on the host while running, else 0. */
+  pid: number
+  mounts: string[]
+  networks: string[]
+}
+
+export interface ExecOptions {
+  env?: Record<string, string> | string[]
+  workdir?: string
+  user?: string
+  privileged?: boolean
+  tty?: boolean
+  /** Keep standard input open. */
+  stdin?: boolean
+  /** true: goes on when this process ends; no stdio. */
+  detached?: boolean
+  /** Initial terminal size (tty only). */
+  columns?: number
+  rows?: number
+  signal?: AbortSignal
+}
+
+/** A process started by `exec`. */
+export interface ExecProcess {
+  readonly pid: number
+  readonly stdin: Writable | null
+  readonly stdout: Readable | null
+  /** null with a tty: both are one stream, `stdout`. */
+  readonly stderr: Readable | null
+  wait(): Promise<ExitStatus>
+  kill(signal?: string | number): Promise<void>
+  resize(columns: number, rows: number): Promise<void>
+}
+
+export interface AttachOptions {
+  /** Send standard input. Default: true if the container's standard input is open. */
+  stdin?: boolean
+  /** Default true. */
+  stdout?: boolean
+  stderr?: boolean
+}
+
+/** A connection to a running container's standard streams. */
+export interface Attachment {
+  readonly stdin: Writable | null
+  readonly stdout: Readable
+  readonly stderr: Readable | null
+  /** Leaves the container running. */
+  detach(): void
+  /** Resolves when the container has exited or the attachment was detached (then null). */
+  readonly ended: Promise<ExitStatus | null>
+}
+
+export interface LogOptions {
+  follow?: boolean
+  /** Number of last lines. Default all. */
+  tail?: number
+  /** Milliseconds since the epoch. */
+  since?: number
+  until?: number
+  signal?: AbortSignal
+}
+
+export interface LogEntry {
+  stream: 'stdout' | 'stderr'
+  /** RFC 3339 with nanoseconds, as written. */
+  time: string
+  /** One line with its line feed, or a part of a line longer than 16 KiB. */
+  data: string
+}
+
+/** A sample of what a container uses. Bytes, nanoseconds, counts. */
+export interface ContainerStats {
+  /** Milliseconds since the epoch. */
+  readAt: number
+  cpu: { usageNs: number; userNs: number; systemNs: number; periods: number; throttledPeriods: number; throttledNs: number }
+  /** `usage` without the inactive page cache, as `docker stats` shows it; `limit` is null when unlimited. */
+  memory: { usage: number; limit: number | null; rss: number; cache: number; swap: number; oomKills: number }
+  pids: { current: number; limit: number | null }
+  blkio: { readBytes: number; writeBytes: number; readOps: number; writeOps: number }
+  network: Record<string, { rxBytes: number; rxPackets: number; txBytes: number; txPackets: number }>
+}
+
+export interface StopOptions {
+  /** Default: the container's stop signal, else SIGTERM. */
+  signal?: string | number
+  /** Seconds before SIGKILL; -1 waits for ever. Default: the container's stop timeout, else 10. */
+  timeout?: number
+}
+
+export interface RemoveOptions {
+  /** Kill it first. */
+  force?: boolean
+  /** Remove anonymous volumes too. */
+  volumes?: boolean
+}
+
+/** A handle on one container, valid whether or not it runs. */
+export interface Container {
+  readonly id: string
+  readonly name: string
+  /** Owned containers: the container's own pipes. Null otherwise (see `attach`), and `stdin` null unless asked for. */
+  readonly stdin: Writable | null
+  readonly stdout: Readable | null
+  readonly stderr: Readable | null
+  /** Starts a created or exited container. Resolves when its command runs; starting a running one is not an error. */
+  start(options?: { attach?: AttachOptions }): Promise<void>
+  wait(): Promise<ExitStatus>
+  kill(signal?: string | number): Promise<void>
+  stop(options?: StopOptions): Promise<void>
+  pause(): Promise<void>
+  unpause(): Promise<void>
+  exec(command: string[], options?: ExecOptions): Promise<ExecProcess>
+  attach(options?: AttachOptions): Promise<Attachment>
+  resize(columns: number, rows: number): Promise<void>
+  logs(options?: LogOptions): AsyncIterable<LogEntry>
+  stats(): Promise<ContainerStats>
+  summary(): Promise<ContainerSummary>
+  /** Docker's `inspect` shape. */
+  inspect(): Promise<Record<string, unknown>>
+  remove(options?: RemoveOptions): Promise<void>
+  /** Owned: kills and removes it. Detached: releases the handle only. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** Progress of a pull or load, one event per change and at most ten a second per layer. */
+export interface ProgressEvent {
+  /** Short layer digest (12 hex digits), or empty for a line about the whole. */
+  id: string
+  /** Docker's words: `Pulling fs layer`, `Downloading`, `Verifying Checksum`, `Extracting`, `Pull complete`, `Already exists`, ... */
+  status: string
+  current?: number
+  total?: number
+}
+
+export interface PullOptions {
+  /** `os/arch[/variant]`. Default: this host's. */
+  platform?: string | Platform
+  onProgress?: (event: ProgressEvent) => void
+  signal?: AbortSignal
+}
+
+export interface PullResult {
+  /** Canonical reference, for example `docker.io/library/debian:12`. */
+  reference: string
+  /** Manifest or index digest as the registry names it. */
+  digest: string
+  imageId: string
+  /** False when the image was there and up to date. */
+  updated: boolean
+}
+
+export interface LoadOptions {
+  onProgress?: (event: ProgressEvent) => void
+  signal?: AbortSignal
+}
+
+export interface LoadedImage {
+  /** References the archive gave the image; empty for an untagged one. */
+  references: string[]
+  imageId: string
+}
+
+/** One row of `images`. */
+export interface ImageSummary {
+  /** `sha256:...` of the config. */
+  id: string
+  /** Familiar names with tags (`debian:12`); empty for a dangling image. */
+  tags: string[]
+  /** `name@sha256:...`. */
+  digests: string[]
+  /** Milliseconds since the epoch, from the config. */
+  createdAt: number
+  /** Bytes of the unpacked layers. */
+  size: number
+  labels: Record<string, string>
+  architecture: string
+  os: string
+}
+
+export interface RemovedImage {
+  untagged?: string
+  deleted?: string
+}
+
+/** What `Engine.info()` tells. */
+export interface EngineInfo {
+  root: string
+  runRoot: string
+  version: string
+  containers: { total: number; running: number; paused: number; stopped: number }
+  images: number
+  kernelVersion: string
+  operatingSystem: string
+  architecture: string
+  cpus: number
+  memory: number
+  cgroupVersion: 1 | 2
+  cgroupControllers: string[]
+  storageDriver: 'overlay'
+  /** Kernel or privilege limits found, each with what does not work because of it. */
+  warnings: string[]
+}
