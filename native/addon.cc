@@ -1,0 +1,15 @@
+// Export table of the addon: one line per subject.
+#include <napi.h>
+
+#include "napi/spawn.h"
+
+namespace {
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  jubako::napi::export_spawn(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(jubako, init)

@@ -1,0 +1,10 @@
+// The roles of jubako-init, each a main program of its own. All find their plan on kPlanFd and the control socket on
+// kControlFd, start with every signal blocked and return the process's exit status.
+#pragma once
+
+namespace jubako {
+
+int supervise_main();
+int exec_main();
+
+}  // namespace jubako

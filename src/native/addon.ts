@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { JubakoError } from '../errors/index.js'
+
+/** What `native/addon.cc` exports. Errors are plain objects of {@link NativeFailure}'s shape. */
+export interface Addon {
+  startInit(image: number, role: string, title: string, plan: Uint8Array, fds: number[]): Promise<StartedInit>
+  /** Exit code, or minus the signal's number. */
+  reapInit(pidfd: number): Promise<number>
+  sealInit(source: string, directory: string | null): number
+}
+
+export interface StartedInit {
+  pid: number
+  pidfd: number
+  control: number
+}
+
+/** The fields of `native/sys/failure.h`. */
+export interface NativeFailure {
+  errno: number
+  /** Number in `native/spawn/steps.def`; 0 outside of steps. */
+  op: number
+  syscall: string
+  path: string
+  detail: number
+}
+
+const platformPackage = `@jubako/linux-${process.arch}`
+
+/** Folder with `jubako.node`, `jubako-init` and `jubako-hello`: the platform package's, else the checkout's build. */
+function findArtefacts(): string {
+  const require = createRequire(import.meta.url)
+  try {
+    return dirname(require.resolve(`${platformPackage}/package.json`))
+  } catch {
+    let folder = dirname(fileURLToPath(import.meta.url))
+    for (let i = 0; i < 5; i++) {
+      const candidate = join(folder, 'build', 'Release')
+      if (existsSync(join(candidate, 'jubako.node'))) return candidate
+      folder = dirname(folder)
+    }
+    throw new JubakoError('ERR_JUBAKO_UNSUPPORTED', `no native addon for linux-${process.arch}`, {
+      hint: `install the package ${platformPackage}, or run "npm install" in a checkout`,
+    })
+  }
+}
+
+let artefacts: string | undefined
+let loaded: Addon | undefined
+
+/** Absolute path of a built file beside the addon, for example `jubako-hello`. */
+export function artefactPath(name: string): string {
+  artefacts ??= findArtefacts()
+  return join(artefacts, name)
+}
+
+/** The addon, loaded at its first use. */
+export function addon(): Addon {
+  loaded ??= createRequire(import.meta.url)(artefactPath('jubako.node')) as Addon
+  return loaded
+}
