@@ -2,11 +2,13 @@
 #include <napi.h>
 
 #include "napi/spawn.h"
+#include "napi/storage.h"
 
 namespace {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   jubako::napi::export_spawn(env, exports);
+  jubako::napi::export_storage(env, exports);
   return exports;
 }
 

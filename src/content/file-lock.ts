@@ -86,5 +86,6 @@ function isSameFile(fd: number, path: string): boolean {
 
 /** @throws JubakoError `ERR_JUBAKO_ABORTED` */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new JubakoError('ERR_JUBAKO_ABORTED', 'the operation was aborted', { cause: signal.reason })
+  if (signal?.aborted)
+    throw new JubakoError('ERR_JUBAKO_ABORTED', 'the operation was aborted', { cause: signal.reason })
 }

@@ -260,7 +260,14 @@ export interface LogEntry {
 export interface ContainerStats {
   /** Milliseconds since the epoch. */
   readAt: number
-  cpu: { usageNs: number; userNs: number; systemNs: number; periods: number; throttledPeriods: number; throttledNs: number }
+  cpu: {
+    usageNs: number
+    userNs: number
+    systemNs: number
+    periods: number
+    throttledPeriods: number
+    throttledNs: number
+  }
   /** `usage` without the inactive page cache, as `docker stats` shows it; `limit` is null when unlimited. */
   memory: { usage: number; limit: number | null; rss: number; cache: number; swap: number; oomKills: number }
   pids: { current: number; limit: number | null }

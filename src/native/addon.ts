@@ -10,6 +10,12 @@ export interface Addon {
   /** Exit code, or minus the signal's number. */
   reapInit(pidfd: number): Promise<number>
   sealInit(source: string, directory: string | null): number
+  /** errno, 0 when the lock was taken. */
+  tryFlock(fd: number, exclusive: boolean): number
+  /** errno, 0 for success. */
+  renameNoReplace(from: string, to: string): number
+  syncFileSystem(fd: number): Promise<void>
+  removeTree(path: string): Promise<void>
 }
 
 export interface StartedInit {

@@ -10,6 +10,11 @@ export function errnoName(errno: number): string {
   return names.get(errno) ?? `E${errno}`
 }
 
+/** The number of an errno's name on this system. */
+export function errnoNumber(name: keyof typeof constants.errno): number {
+  return constants.errno[name]
+}
+
 /** Decodes a `Failure` (native/sys/failure.h) from a frame. */
 export function decodeFailure(payload: Buffer): NativeFailure {
   const text = (from: number, size: number) => {

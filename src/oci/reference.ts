@@ -42,22 +42,21 @@ export function parseReference(text: string): Reference {
   // Longer than any valid reference: spares the expression below from hostile input.
   if (text.length > 2048) throw invalid('invalid reference format', text.slice(0, 64))
   const [domain, remainder] = splitDomain(text)
-  const path = remainder.split(/[:@]/, 1)[0]!
   const upToColon = remainder.split(':', 1)[0]!
   if (upToColon.toLowerCase() !== upToColon) {
     throw invalid(`invalid reference format: repository name (${upToColon}) must be lowercase`, text)
   }
   const match = REFERENCE.exec(`${domain}/${remainder}`)
   if (match === null) throw invalid('invalid reference format', text)
-  if (domain.length + 1 + path.length > NAME_LIMIT) {
+  const [, , path, tag, digest] = match as unknown as [string, string, string, string?, string?]
+  if (path.length > NAME_LIMIT) {
     throw invalid(`repository name must not be more than ${NAME_LIMIT} characters`, text)
   }
-  const [, , repository, tag, digest] = match as unknown as [string, string, string, string?, string?]
   const problem = digest === undefined ? undefined : digestProblem(digest)
   if (problem !== undefined) throw invalid(problem, text)
   return {
     domain,
-    path: repository,
+    path,
     ...(tag === undefined ? {} : { tag }),
     ...(digest === undefined ? {} : { digest: digest as Digest }),
   }

@@ -1,0 +1,91 @@
+#include "storage.h"
+
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+
+#include "../lib/remove_tree.h"
+#include "../sys/failure.h"
+#include "task.h"
+
+namespace jubako::napi {
+
+namespace {
+
+// Work that waits for the disk, on libuv's pool: it may take long, and the addon's own thread is for starting
+// processes.
+class DiskWork : public Napi::AsyncWorker {
+ public:
+  using Act = bool (*)(const std::string& path, int fd, Failure& f);
+
+  DiskWork(Napi::Env env, Act act, std::string path, int fd)
+      : AsyncWorker(env, "jubako:disk"),
+        deferred_(Napi::Promise::Deferred::New(env)),
+        act_(act),
+        path_(std::move(path)),
+        fd_(fd) {}
+
+  Napi::Value start() {
+    Napi::Value promise = deferred_.Promise();
+    Queue();
+    return promise;
+  }
+
+ private:
+  void Execute() override { act_(path_, fd_, failure_); }
+  void OnOK() override {
+    Napi::HandleScope scope(Env());
+    if (failure_.failed())
+      deferred_.Reject(failure_object(Env(), failure_));
+    else
+      deferred_.Resolve(Env().Undefined());
+  }
+
+  Napi::Promise::Deferred deferred_;
+  Act act_;
+  std::string path_;
+  int fd_;
+  Failure failure_;
+};
+
+// tryFlock(fd: number, exclusive: boolean) -> errno; 0 when the lock was taken. Does not wait.
+Napi::Value try_flock(const Napi::CallbackInfo& info) {
+  int fd = info[0].As<Napi::Number>().Int32Value();
+  int mode = info[1].As<Napi::Boolean>().Value() ? LOCK_EX : LOCK_SH;
+  int result;
+  do result = flock(fd, mode | LOCK_NB);
+  while (result < 0 && errno == EINTR);
+  return Napi::Number::New(info.Env(), result < 0 ? errno : 0);
+}
+
+// renameNoReplace(from: string, to: string) -> errno
+Napi::Value rename_no_replace(const Napi::CallbackInfo& info) {
+  std::string from = info[0].As<Napi::String>(), to = info[1].As<Napi::String>();
+  int result = renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
+  return Napi::Number::New(info.Env(), result < 0 ? errno : 0);
+}
+
+// syncFileSystem(fd: number) -> Promise<void>; the descriptor stays open until it settles.
+Napi::Value sync_file_system(const Napi::CallbackInfo& info) {
+  auto act = [](const std::string&, int fd, Failure& f) { return syncfs(fd) == 0 || fail(f, errno, "syncfs"); };
+  return (new DiskWork(info.Env(), act, {}, info[0].As<Napi::Number>().Int32Value()))->start();
+}
+
+// removeTree(path: string) -> Promise<void>
+Napi::Value remove_tree_async(const Napi::CallbackInfo& info) {
+  auto act = [](const std::string& path, int, Failure& f) { return remove_tree(path.c_str(), f); };
+  return (new DiskWork(info.Env(), act, info[0].As<Napi::String>(), -1))->start();
+}
+
+}  // namespace
+
+void export_storage(Napi::Env env, Napi::Object exports) {
+  exports.Set("tryFlock", Napi::Function::New(env, try_flock));
+  exports.Set("renameNoReplace", Napi::Function::New(env, rename_no_replace));
+  exports.Set("syncFileSystem", Napi::Function::New(env, sync_file_system));
+  exports.Set("removeTree", Napi::Function::New(env, remove_tree_async));
+}
+
+}  // namespace jubako::napi

@@ -1,0 +1,51 @@
+import { closeSync, openSync } from 'node:fs'
+import { addon } from './addon.js'
+import { errnoNumber, isNativeFailure, nativeError } from './failure.js'
+
+/**
+ * Tries to lock an open file (`flock(2)`). The lock lasts until the descriptor is closed.
+ *
+ * @returns false when another open file holds it
+ */
+export function tryFlock(fd: number, exclusive: boolean): boolean {
+  const errno = addon().tryFlock(fd, exclusive)
+  if (errno === 0) return true
+  if (errno === errnoNumber('EWOULDBLOCK')) return false
+  throw nativeError({ errno, op: 0, syscall: 'flock', path: '', detail: 0 }, 'cannot lock a file')
+}
+
+/**
+ * Renames unless the target exists (`renameat2(2)`, `RENAME_NOREPLACE`).
+ *
+ * @returns false when it exists
+ */
+export function renameNoReplace(from: string, to: string): boolean {
+  const errno = addon().renameNoReplace(from, to)
+  if (errno === 0) return true
+  if (errno === errnoNumber('EEXIST')) return false
+  throw nativeError({ errno, op: 0, syscall: 'renameat2', path: to, detail: 0 }, 'cannot rename')
+}
+
+/** Writes everything of a file system to its disk (`syncfs(2)`). `path` is any directory on it. */
+export async function syncFileSystem(path: string): Promise<void> {
+  const fd = openSync(path, 'r')
+  try {
+    await addon().syncFileSystem(fd)
+  } catch (error) {
+    throw isNativeFailure(error) ? nativeError(error, `cannot sync the file system of ${path}`) : error
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/**
+ * Removes a directory and everything below by descriptors: no symbolic link is followed, no mount entered, any depth.
+ * Missing is no error.
+ */
+export async function removeTree(path: string): Promise<void> {
+  try {
+    await addon().removeTree(path)
+  } catch (error) {
+    throw isNativeFailure(error) ? nativeError(error, `cannot remove ${path}`) : error
+  }
+}
