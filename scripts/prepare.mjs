@@ -1,6 +1,4 @@
 // `npm install` in a checkout: installs what the build needs, then builds. Never part of the published package.
-import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { ensurePackages } from './lib/apt.mjs'
 import { BUILD_PACKAGES } from './lib/packages.mjs'
@@ -8,20 +6,11 @@ import { installedPlatformPackage } from './lib/platform.mjs'
 import { ROOT } from './lib/root.mjs'
 import { main, runQuietly } from './lib/run.mjs'
 
-const require = createRequire(import.meta.url)
-
-function buildTypeScript() {
-  runQuietly(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.json'], { what: 'tsc' })
-  const bundle = join(ROOT, 'scripts/build-cli.mjs')
-  if (existsSync(bundle)) runQuietly(process.execPath, [bundle], { what: 'scripts/build-cli.mjs' })
-}
-
 await main(() => {
   if (process.platform !== 'linux') throw new Error(`jubako runs on Linux only, this is ${process.platform}`)
   if (installedPlatformPackage() === undefined) {
     ensurePackages(BUILD_PACKAGES, 'build jubako')
-    process.stderr.write('building jubako (native code, about a minute the first time)\n')
-    runQuietly(process.execPath, [join(ROOT, 'scripts/build-native.mjs')], { what: 'building native/' })
+    process.stderr.write('building jubako (about a minute the first time)\n')
   }
-  buildTypeScript()
+  runQuietly(process.execPath, [join(ROOT, 'scripts/build.mjs')], { what: 'the build' })
 })

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { CHECKOUT } from '../helpers/checkout.js'
@@ -6,6 +7,12 @@ import { includeFaults } from '../helpers/includes.js'
 
 t.test('src keeps the import rules', (t) => {
   t.strictSame(importFaults(join(CHECKOUT, 'src')), [])
+  t.end()
+})
+
+t.test('native keeps the include rules', (t) => {
+  t.ok(existsSync(join(CHECKOUT, 'native/addon.cc')))
+  t.strictSame(includeFaults(join(CHECKOUT, 'native')), [])
   t.end()
 })
 
