@@ -35,6 +35,9 @@ await main(async () => {
   }
   const rooms = testRooms(patterns)
   if (rooms.every(({ files }) => files.length === 0)) throw new Error(`no test file matches ${patterns.join(' ')}`)
+  if (rooms.some(({ room, files }) => room !== 'suites' && files.length > 0)) {
+    runQuietly(process.execPath, [join(ROOT, 'dist/test/fixtures/warm.js')], { what: 'building the test images' })
+  }
   for (const { jobs, files } of rooms) {
     const here = files.filter(({ lanes }) => lanes.includes('host'))
     await pool(here, jobs, async (file) => report.add('host', file.name, await runFile(file.compiled, file)))

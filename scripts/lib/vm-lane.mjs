@@ -10,6 +10,7 @@ const BOOT_MS = 60_000
  */
 export async function runVmLane(files, report) {
   const { runInVm } = await import('../../dist/test/vm/vm.js')
+  const { testCache } = await import('../../dist/test/helpers/cache.js')
   const waiting = new Map(files.map((file) => [file.compiled, file]))
   let rest = ''
   const take = (text) => {
@@ -30,7 +31,7 @@ export async function runVmLane(files, report) {
   const quoted = JSON.stringify(list).replaceAll("'", "'\\''")
   const result = await runInVm(`exec node scripts/lib/vm-guest.mjs '${quoted}'`, {
     timeoutMs: BOOT_MS + list.reduce((sum, { timeoutMs }) => sum + timeoutMs, 0),
-    env: { CI: 'true' },
+    env: { CI: 'true', JUBAKO_TEST_CACHE: testCache() },
     onOutput: take,
   })
   for (const { name } of waiting.values()) report.fail(`${name} [vm]: the VM ended before it ran`)

@@ -1,4 +1,4 @@
-/** The include rules of `native/` in ARCHITECTURE.md: sys <- domains <- napi <- addon, domains <- init. */
+/** The include rules of `native/` in ARCHITECTURE.md: sys <- lib <- domains <- napi <- addon, domains <- init. */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, normalize } from 'node:path'
 
@@ -7,9 +7,10 @@ const DOMAINS = ['spawn', 'mount', 'net', 'seccomp', 'pty', 'archive', 'cgroup']
 /** What each room may include besides itself. `addon.cc` stands for the export table beside the rooms. */
 const MAY_INCLUDE: Readonly<Record<string, readonly string[]>> = {
   sys: [],
-  ...Object.fromEntries(DOMAINS.map((domain) => [domain, ['sys', ...DOMAINS]])),
-  napi: ['sys', ...DOMAINS],
-  init: ['sys', ...DOMAINS],
+  lib: ['sys'],
+  ...Object.fromEntries(DOMAINS.map((domain) => [domain, ['sys', 'lib', ...DOMAINS]])),
+  napi: ['sys', 'lib', ...DOMAINS],
+  init: ['sys', 'lib', ...DOMAINS],
   hello: [],
   'addon.cc': ['napi'],
 }

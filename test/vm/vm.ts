@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { testCache } from '../helpers/cache.js'
 import { CHECKOUT } from '../helpers/checkout.js'
+import { spawnBound } from '../helpers/processes.js'
 import { initramfs } from './initramfs.js'
 import { findKernel } from './kernel.js'
 
@@ -58,11 +59,6 @@ function guestScript(command: string, { cwd = CHECKOUT, env = {} }: VmOptions): 
   const variables = { PATH: path, HOME: '/root', TERM: 'dumb', LANG: 'C.UTF-8', TMPDIR: '/var/lib/vm/tmp', ...env }
   const words = Object.entries(variables).map(([name, value]) => quote(`${name}=${value}`))
   return `cd ${quote(cwd)} || exit 125\nexec env -i ${words.join(' ')} bash -c ${quote(command)}\n`
-}
-
-/** Starts a program that dies with this process, however this process ends. */
-function spawnBound(program: string, arguments_: string[]): ChildProcessWithoutNullStreams {
-  return spawn('setpriv', ['--pdeathsig', 'KILL', program, ...arguments_], { stdio: 'pipe' })
 }
 
 async function startVirtiofsd(socket: string): Promise<ChildProcessWithoutNullStreams> {
