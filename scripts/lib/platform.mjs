@@ -1,14 +1,20 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { ROOT } from './root.mjs'
+
+/** Platform packages that are published. npm installs the one whose `os`, `cpu` and `libc` fit. */
+export const PLATFORMS = ['@jubako/linux-x64-gnu', '@jubako/linux-arm64-gnu']
+
+/** What a platform package holds, beside package.json; the same names as in `build/Release`. */
+export const NATIVE_FILES = ['jubako.node', 'jubako-init', 'jubako-hello']
 
 /** `gnu` or `musl`: which C library this Node was linked with. */
 export function libc() {
   return process.report.getReport().header.glibcVersionRuntime ? 'gnu' : 'musl'
 }
 
-/** Name of the package that carries the built files for this machine, for example `@jubako/linux-x64-gnu`. */
+/** Name of the package that carries the built files for this machine. */
 export function platformPackage() {
   return `@jubako/linux-${process.arch}-${libc()}`
 }
@@ -16,8 +22,8 @@ export function platformPackage() {
 /** Directory of the installed platform package, or undefined. */
 export function installedPlatformPackage() {
   try {
-    const manifest = createRequire(join(ROOT, 'package.json')).resolve(`${platformPackage()}/package.json`)
-    return existsSync(manifest) ? join(manifest, '..') : undefined
+    const directory = dirname(createRequire(join(ROOT, 'package.json')).resolve(`${platformPackage()}/package.json`))
+    return NATIVE_FILES.every((name) => existsSync(join(directory, name))) ? directory : undefined
   } catch {
     return undefined
   }

@@ -34,24 +34,26 @@ export interface NativeFailure {
   detail: number
 }
 
-const platformPackage = `@jubako/linux-${process.arch}`
+/** npm installs at most one of them, see docs/decisions/platform-packages.md. */
+const platformPackages = ['gnu', 'musl'].map((libc) => `@jubako/linux-${process.arch}-${libc}`)
 
 /** Folder with `jubako.node`, `jubako-init` and `jubako-hello`: the platform package's, else the checkout's build. */
 function findArtefacts(): string {
   const require = createRequire(import.meta.url)
-  try {
-    return dirname(require.resolve(`${platformPackage}/package.json`))
-  } catch {
-    let folder = dirname(fileURLToPath(import.meta.url))
-    for (let i = 0; i < 5; i++) {
-      const candidate = join(folder, 'build', 'Release')
-      if (existsSync(join(candidate, 'jubako.node'))) return candidate
-      folder = dirname(folder)
+  for (const name of platformPackages) {
+    try {
+      return dirname(require.resolve(`${name}/package.json`))
+    } catch {
+      // not installed
     }
-    throw new JubakoError('ERR_JUBAKO_UNSUPPORTED', `no native addon for linux-${process.arch}`, {
-      hint: `install the package ${platformPackage}, or run "npm install" in a checkout`,
-    })
   }
+  for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
+    const candidate = join(folder, 'build', 'Release')
+    if (existsSync(join(candidate, 'jubako.node'))) return candidate
+  }
+  throw new JubakoError('ERR_JUBAKO_UNSUPPORTED', `no native addon for linux-${process.arch}`, {
+    hint: `install the package ${platformPackages[0]}, or run "npm install" in a checkout`,
+  })
 }
 
 let artefacts: string | undefined
