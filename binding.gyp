@@ -8,11 +8,10 @@
     {
       "target_name": "jubako",
       "sources": ["native/addon.cc", "<!@(ls native/napi/*.cc)", "native/spawn/start.cc", "<!@(ls native/seccomp/*.cc 2>/dev/null || true)", "<!@(ls native/lib/*.cc 2>/dev/null || true)"],
-      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "_GNU_SOURCE"],
       "cflags!": ["-fno-omit-frame-pointer"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
-      "cflags_cc": ["-std=c++20", "<@(warnings)", "<@(hardening)", "-fvisibility=hidden", "-ffunction-sections"],
+      "cflags_cc": ["-isystem", "<!(node -p \"require('path').resolve(require('node-addon-api').include_dir)\")", "-std=c++20", "<@(warnings)", "<@(hardening)", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden", "-ffunction-sections"],
       "ldflags": ["-Wl,-z,relro,-z,now", "-Wl,--gc-sections", "-static-libstdc++", "-static-libgcc"]
     },
     {
