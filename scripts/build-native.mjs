@@ -39,7 +39,7 @@ await main(() => {
     nodeGyp = require.resolve('node-gyp/bin/node-gyp.js')
     from = require('node-api-headers').include_dir
   } catch {
-    throw new Error('node-gyp is not installed: run `npm install` with development dependencies')
+    throw new Error('node-gyp or node-api-headers is not installed: run `npm install` (with development dependencies)')
   }
   // Warnings are errors in CI only: another compiler's new warning must not stop an installation.
   const flags = process.env.CI ? '-Werror' : ''
