@@ -41,8 +41,10 @@ static void print_count(const char* name, const char* const* paths) {
 
 static void print_cpus(void) {
   static const char* const v2[] = {"/sys/fs/cgroup/cpu.max", NULL};
-  static const char* const quota[] = {"/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", NULL};
-  static const char* const period[] = {"/sys/fs/cgroup/cpu/cpu.cfs_period_us", "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", NULL};
+  static const char* const quota[] = {"/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
+                                      "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", NULL};
+  static const char* const period[] = {"/sys/fs/cgroup/cpu/cpu.cfs_period_us",
+                                       "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", NULL};
   char text[64], other[64];
   double limit = 0;
   if (read_first(v2, text, sizeof text)) {
@@ -67,7 +69,8 @@ static const char* fs_name(long type) {
 }
 
 int main(void) {
-  static const char* const memory[] = {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes", NULL};
+  static const char* const memory[] = {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+                                       NULL};
   static const char* const pids[] = {"/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max", NULL};
   struct utsname uts;
   struct statfs root;

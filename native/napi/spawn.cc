@@ -56,8 +56,7 @@ Napi::Value start(const Napi::CallbackInfo& info) {
           return;
         }
         Fd ours(pair[0]), theirs(pair[1]);
-        StartRequest request = {image,       role.c_str(), title.c_str(), memory.get(),
-                                theirs.get(), fds.data(),   fds.size()};
+        StartRequest request = {image, role.c_str(), title.c_str(), memory.get(), theirs.get(), fds.data(), fds.size()};
         if (start_init(request, outcome->init, f)) outcome->control = ours.release();
       },
       [=](Napi::Env e) -> Napi::Value {

@@ -22,8 +22,8 @@ struct Pending {
 class Thread {
  public:
   explicit Thread(Napi::Env env)
-      : settle_(Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}),
-                                              "jubako", 0, 1)) {
+      : settle_(Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "jubako",
+                                              0, 1)) {
     settle_.Unref(env);
     sigset_t all, old;
     sigfillset(&all);

@@ -76,8 +76,8 @@ long clone3_call(struct clone_args* arguments, int (*function)(void*), void* val
       "syscall\n\t"
       "1:"
       : "=a"(result)
-      : "0"(static_cast<long>(SYS_clone3)), "D"(arguments), "S"(sizeof *arguments), [function] "r"(function),
-        [value] "r"(value), [exit] "i"(SYS_exit)
+      : "0"(static_cast<long>(SYS_clone3)), "D"(arguments),
+        "S"(sizeof *arguments), [function] "r"(function), [value] "r"(value), [exit] "i"(SYS_exit)
       : "rcx", "r11", "memory", "cc");
 #elif defined(__aarch64__)
   register long x8 asm("x8") = SYS_clone3;

@@ -10,10 +10,10 @@ namespace jubako {
 // Fixed size, so that it crosses pipes and processes as plain bytes. `errnum` 0 means no failure.
 struct Failure {
   int32_t errnum = 0;
-  int32_t op = 0;          // the step's number in steps.def, 0 outside of steps
-  char syscall[24] = {};   // name of the failed system call or check
-  char path[476] = {};     // what it was about
-  uint32_t detail = 0;     // step-specific
+  int32_t op = 0;         // the step's number in steps.def, 0 outside of steps
+  char syscall[24] = {};  // name of the failed system call or check
+  char path[476] = {};    // what it was about
+  uint32_t detail = 0;    // step-specific
   bool failed() const { return errnum != 0; }
 };
 static_assert(sizeof(Failure) == 512);
