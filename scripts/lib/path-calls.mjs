@@ -5,10 +5,28 @@
 const PATH_CALLS =
   /(?<![\w.>:]|->)(?:::)?(?:open|open64|creat|fopen|opendir|mkdir|rmdir|unlink|rename|symlink|mknod|mkfifo|mount|umount2?|chmod|chown|lchown|truncate|utimes|chdir|chroot|stat|lstat|readlink|realpath|setxattr|lsetxattr|getxattr|lgetxattr)\s*\(/
 
-/** Files that may, with the reason. */
-const ALLOWED = {
-  'native/hello/': 'runs inside the container as its payload: its paths are its own',
-}
+/**
+ * Files that may, with the reason. `calls` is how many there are: one more is a finding again.
+ *
+ * @type {{ file: string, calls: number, reason: string }[]}
+ */
+const ALLOWED = [
+  {
+    file: 'native/hello/hello.c',
+    calls: Number.POSITIVE_INFINITY,
+    reason: 'runs in the container as its payload: its paths are its own',
+  },
+  {
+    file: 'native/spawn/start.cc',
+    calls: 3,
+    reason: '/dev/null, and the data root where jubako-init is sealed, before there is any container',
+  },
+  {
+    file: 'native/lib/remove_tree.cc',
+    calls: 3,
+    reason: 'the top of the tree is in the data root; all below it goes by descriptor',
+  },
+]
 
 function blankCommentsAndStrings(source) {
   const blank = (text) => text.replace(/[^\n]/g, ' ')
@@ -20,9 +38,11 @@ function blankCommentsAndStrings(source) {
  * @returns {{ file: string, line: number, text: string }[]}
  */
 export function findPathCalls(file, source) {
-  if (file.startsWith('native/sys/') || Object.keys(ALLOWED).some((prefix) => file.startsWith(prefix))) return []
+  if (file.startsWith('native/sys/')) return []
   const original = source.split('\n')
-  return blankCommentsAndStrings(source)
+  const found = blankCommentsAndStrings(source)
     .split('\n')
     .flatMap((text, index) => (PATH_CALLS.test(text) ? [{ file, line: index + 1, text: original[index].trim() }] : []))
+  const allowed = ALLOWED.find((row) => row.file === file)?.calls ?? 0
+  return found.length > allowed ? found : []
 }
