@@ -1,0 +1,57 @@
+/** Program: `npm run bench -- [--rounds N] [--only SECTION] [--output FILE] [--work DIRECTORY]`. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Section } from './context.js'
+import { machineFacts } from './facts.js'
+import { documentText, sectionText } from './report.js'
+import { growthSection } from './sections/growth.js'
+import { memorySection } from './sections/memory.js'
+import { processSection } from './sections/process.js'
+import { shellSection } from './sections/shell.js'
+import { startSection } from './sections/start.js'
+import { unpackSection } from './sections/unpack.js'
+
+const SECTIONS: Readonly<Record<string, Section>> = {
+  start: startSection,
+  growth: growthSection,
+  process: processSection,
+  memory: memorySection,
+  shell: shellSection,
+  unpack: unpackSection,
+}
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '100' },
+    only: { type: 'string', multiple: true },
+    output: { type: 'string' },
+    work: { type: 'string', default: '/var/tmp' },
+  },
+})
+const rounds = Number(values.rounds)
+const names = values.only ?? Object.keys(SECTIONS)
+const unknown = names.find((name) => !(name in SECTIONS))
+if (unknown !== undefined || !(rounds >= 1)) {
+  console.error(
+    `usage: npm run bench -- [--rounds N] [--only ${Object.keys(SECTIONS).join('|')}] [--output FILE] [--work DIRECTORY]`,
+  )
+  process.exit(2)
+}
+mkdirSync(values.work, { recursive: true })
+const work = mkdtempSync(join(values.work, 'jubako-bench-'))
+const texts: string[] = []
+try {
+  for (const name of names) {
+    console.error(`measuring: ${name}`)
+    const result = await SECTIONS[name]?.({ work, rounds, log: (line) => console.error(line) })
+    if (result === undefined) continue
+    texts.push(sectionText(result))
+    console.log(`${texts.at(-1)}\n`)
+  }
+  // A part of the whole is shown, not written, unless a file is named.
+  const output = values.output ?? (values.only === undefined ? 'docs/benchmarks.md' : undefined)
+  if (output !== undefined) writeFileSync(output, documentText(machineFacts(work), rounds, texts))
+} finally {
+  rmSync(work, { recursive: true, force: true })
+}
