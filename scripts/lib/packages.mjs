@@ -29,13 +29,18 @@ export const TEST_PACKAGES = [
   { package: 'git', command: 'git', reason: 'the linter reads .gitignore through git' },
   { package: 'clang-format', command: 'clang-format', reason: 'format check of native/' },
   { package: 'gcc', command: 'gcc', reason: 'small C payloads of the tests' },
-  { package: 'busybox-static', command: 'busybox', reason: 'the smallest real image, and the VM initramfs' },
+  {
+    package: 'busybox-static',
+    file: '/var/lib/dpkg/info/busybox-static.list',
+    reason: 'the smallest real image, and the VM initramfs',
+  },
   { package: 'debootstrap', command: 'debootstrap', reason: 'a real Debian image' },
   { package: 'ca-certificates', file: '/etc/ssl/certs/ca-certificates.crt', reason: 'apt mirrors over https' },
   { package: 'skopeo', command: 'skopeo', reason: 'second opinion on image formats; fills the test registry' },
   { package: 'docker-registry', command: 'docker-registry', reason: 'a real registry to pull from' },
   { package: 'openssl', command: 'openssl', reason: 'certificates for the https registry' },
   { package: 'iproute2', command: 'ip', reason: 'network state before and after, for the leak check' },
+  { package: 'nftables', command: 'nft', reason: 'packet filter rules before and after, for the leak check' },
   { package: 'procps', command: 'ps', reason: 'process state in failure reports' },
   { package: 'attr', command: 'setfattr', reason: 'extended attributes in layers' },
   { package: 'libcap2-bin', command: 'setcap', reason: 'file capabilities in layers' },
@@ -57,5 +62,5 @@ export const TEST_PACKAGES = [
 export const BENCH_PACKAGES = [
   { package: 'gcc', command: 'gcc', reason: 'the oracle is C' },
   { package: 'libc6-dev', file: [`/usr/lib/${multiarch}/libc.a`, '/usr/lib/libc.a'], reason: 'the oracle is static' },
-  { package: 'busybox-static', command: 'busybox', reason: 'the image that is started' },
+  { package: 'busybox-static', file: '/var/lib/dpkg/info/busybox-static.list', reason: 'the image that is started' },
 ]
