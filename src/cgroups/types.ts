@@ -113,6 +113,9 @@ export type FreezerState = 'thawed' | 'freezing' | 'frozen'
 /** The cgroup of a container that was started. Every method works on whatever exists at the moment of the call. */
 export interface Cgroup {
   readonly id: string
+  /** As in {@link CgroupPlan}: what another process does to join the container. */
+  readonly join: readonly string[]
+  readonly into: string | null
   exists(): boolean
   /** pids on this host's pid namespace, descendants' included. */
   processes(): number[]
