@@ -17,8 +17,7 @@ const minimumMemory = 6 * 1024 * 1024
 
 /** Limits a kernel may lack, and what Docker says when it leaves one out. */
 export const discarded = {
-  memory:
-    'Your kernel does not support memory limit capabilities or the cgroup is not mounted. Limitation discarded.',
+  memory: 'Your kernel does not support memory limit capabilities or the cgroup is not mounted. Limitation discarded.',
   memorySwap:
     'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.',
   memoryReservation:
@@ -46,7 +45,13 @@ export const discarded = {
 type Check = (r: Resources, host: Capabilities, warnings: string[]) => void
 
 /** Removes the keys with their warning unless the host has the limit. False: removed. */
-function keep(r: Resources, host: Capabilities, warnings: string[], limit: keyof typeof discarded, ...keys: (keyof Resources)[]): boolean {
+function keep(
+  r: Resources,
+  host: Capabilities,
+  warnings: string[],
+  limit: keyof typeof discarded,
+  ...keys: (keyof Resources)[]
+): boolean {
   if (host.has(limit)) return true
   for (const key of [limit, ...keys]) delete r[key]
   warnings.push(discarded[limit])
@@ -66,7 +71,8 @@ const memory: Check = (r, host, warnings) => {
     r.memorySwap = -1
     warnings.push(discarded.memorySwap)
   }
-  if (r.memorySwap !== undefined && r.memorySwap < -1) throw invalidArgument(`invalid memory swap limit ${r.memorySwap}`)
+  if (r.memorySwap !== undefined && r.memorySwap < -1)
+    throw invalidArgument(`invalid memory swap limit ${r.memorySwap}`)
   if (r.memory !== undefined && r.memorySwap !== undefined && r.memorySwap > 0 && r.memorySwap < r.memory)
     throw invalidArgument('Minimum memoryswap limit should be larger than memory limit, see usage')
   if (r.memorySwappiness !== undefined && keep(r, host, warnings, 'memorySwappiness')) {
@@ -104,9 +110,7 @@ const cpu: Check = (r, host, warnings) => {
     const online = usableCpus()
     // 0.01 is a quota of 1 ms, the kernel's least, in our period of 100 ms.
     if (!(r.cpus >= 0.01 && r.cpus <= online))
-      throw invalidArgument(
-        `Range of CPUs is from 0.01 to ${online}.00, as there are only ${online} CPUs available`,
-      )
+      throw invalidArgument(`Range of CPUs is from 0.01 to ${online}.00, as there are only ${online} CPUs available`)
   }
   if (r.cpuShares !== undefined && keep(r, host, warnings, 'cpuShares')) {
     if (r.cpuShares < 0) throw invalidArgument('shares: invalid argument')
@@ -115,9 +119,7 @@ const cpu: Check = (r, host, warnings) => {
   }
   if ((r.cpuPeriod !== undefined || r.cpuQuota !== undefined) && keep(r, host, warnings, 'cpuQuota', 'cpuPeriod')) {
     if (r.cpuPeriod !== undefined && (r.cpuPeriod < 1000 || r.cpuPeriod > 1_000_000))
-      throw invalidArgument(
-        'CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)',
-      )
+      throw invalidArgument('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)')
     if (r.cpuQuota !== undefined && r.cpuQuota > 0 && r.cpuQuota < 1000)
       throw invalidArgument('CPU cfs quota can not be less than 1ms (i.e. 1000)')
   }
@@ -239,4 +241,3 @@ export function completeResources(checked: CheckedResources): CheckedResources {
   if (r.memory !== undefined && r.memorySwap === undefined) r.memorySwap = r.memory * 2
   return checked
 }
-

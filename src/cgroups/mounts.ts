@@ -6,7 +6,7 @@ export interface CgroupMounts {
   unified: string | null
 }
 
-const unescape = (text: string): string =>
+const decodeOctal = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 
 /**
@@ -21,7 +21,7 @@ export function parseCgroupMounts(mountinfo: string, root: string): CgroupMounts
     // Cheap test first: a host has many other mounts.
     if (!line.includes(' - cgroup')) continue
     const [mount = '', superblock = ''] = line.split(' - ')
-    const directory = unescape(mount.split(' ')[4] ?? '')
+    const directory = decodeOctal(mount.split(' ')[4] ?? '')
     if (directory !== root && !directory.startsWith(`${root}/`)) continue
     const [type, , options = ''] = superblock.split(' ')
     if (type === 'cgroup2') mounts.unified ??= directory

@@ -18,7 +18,8 @@ export function parentPath(placement: CgroupPlacement | undefined): string {
 
 /** An id becomes a directory's name. */
 export function checkId(id: string): string {
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(id)) throw invalidArgument(`invalid container id ${JSON.stringify(id)}`)
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(id))
+    throw invalidArgument(`invalid container id ${JSON.stringify(id)}`)
   return id
 }
 

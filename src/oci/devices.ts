@@ -77,6 +77,16 @@ export const defaultDeviceRules: readonly DeviceRule[] = [
   allow('c', 10, 200), // net/tun
 ]
 
+/** True for a rule that hides every earlier one. */
+export const matchesEverything = (rule: DeviceRule): boolean =>
+  rule.type === 'a' && rule.major === null && rule.minor === null && rule.access.length === 3
+
+/** True when the rules restrict nothing, so that none need to be set. */
+export function allowsEverything(rules: readonly DeviceRule[]): boolean {
+  const last = rules.at(-1)
+  return last !== undefined && matchesEverything(last) && last.allow
+}
+
 const ruleForm = /^([acb]) ([0-9]+|\*):([0-9]+|\*) ([rwm]{1,3})$/
 
 const number = (text: string): number | null => (text === '*' ? null : Number(text))

@@ -1,9 +1,6 @@
-import type { DeviceRule } from '../../oci/devices.js'
 import { JubakoError } from '../../errors/index.js'
+import { type DeviceRule, matchesEverything } from '../../oci/devices.js'
 import type { CgroupWrite } from '../types.js'
-
-const all = (rule: DeviceRule): boolean =>
-  rule.type === 'a' && rule.major === null && rule.minor === null && rule.access.length === 3
 
 const number = (n: number | null): string => (n === null ? '*' : String(n))
 
@@ -16,8 +13,9 @@ const number = (n: number | null): string => (n === null ? '*' : String(n))
  * @throws {@link JubakoError} ERR_JUBAKO_UNSUPPORTED.
  */
 export function deviceWrites(rules: readonly DeviceRule[], directory: string): CgroupWrite[] {
-  const last = rules.findLastIndex(all)
-  if (last === -1) return deviceWrites([{ type: 'a', major: null, minor: null, access: 'rwm', allow: false }, ...rules], directory)
+  const last = rules.findLastIndex(matchesEverything)
+  if (last === -1)
+    return deviceWrites([{ type: 'a', major: null, minor: null, access: 'rwm', allow: false }, ...rules], directory)
   const [whole, ...rest] = rules.slice(last) as [DeviceRule, ...DeviceRule[]]
   // A new cgroup has its parent's rules: at most as wide, and what allows everything changes nothing.
   const writes: CgroupWrite[] = []

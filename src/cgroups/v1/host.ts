@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { JubakoError } from '../../errors/index.js'
-import type { DeviceRule } from '../../oci/devices.js'
+import { allowsEverything, type DeviceRule } from '../../oci/devices.js'
 import { type Capabilities, checkResources, completeResources } from '../check.js'
 import { children, make, read } from '../files.js'
 import { type CgroupMounts, type V1Controller, v1Controllers } from '../mounts.js'
@@ -58,7 +58,10 @@ export class V1Host implements CgroupHost {
       parents: roots.flatMap((root) => ancestry(parent).map((ancestor) => root + ancestor)),
       parentWrites: this.#cpusetPreparation(parent),
       directories,
-      writes: [...limitWrites(limits, (controller) => this.#mounts.get(controller)! + path, this.#hasFile), ...rules.writes],
+      writes: [
+        ...limitWrites(limits, (controller) => this.#mounts.get(controller)! + path, this.#hasFile),
+        ...rules.writes,
+      ],
       join: directories.filter((directory) => directory !== unified).map((directory) => `${directory}/tasks`),
       into: unified,
       deviceProgram: rules.program,
@@ -113,7 +116,7 @@ export class V1Host implements CgroupHost {
     rules: readonly DeviceRule[] | null,
     path: string,
   ): { writes: CgroupWrite[]; program: Uint8Array | null } {
-    if (rules === null) return { writes: [], program: null }
+    if (rules === null || allowsEverything(rules)) return { writes: [], program: null }
     const root = this.#mounts.get('devices')
     if (root !== undefined) return { writes: deviceWrites(rules, root + path), program: null }
     if (this.#unified !== null) return { writes: [], program: compileDeviceProgram(rules) }

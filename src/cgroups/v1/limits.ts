@@ -44,10 +44,10 @@ const throttleFiles = {
 
 const blkio: Limit = (r, emit, hasFile) => {
   // blkio.weight went with the CFQ scheduler in Linux 5.0; BFQ's has the same range.
-  const weightFile = hasFile('blkio', 'blkio.weight') ? 'blkio.weight' : 'blkio.bfq.weight'
-  if (r.blkioWeight !== undefined) emit('blkio', weightFile, r.blkioWeight)
+  const weightFile = (): string => (hasFile('blkio', 'blkio.weight') ? 'blkio.weight' : 'blkio.bfq.weight')
+  if (r.blkioWeight !== undefined) emit('blkio', weightFile(), r.blkioWeight)
   for (const { path, weight } of r.blkioWeightDevice ?? [])
-    emit('blkio', `${weightFile}_device`, `${deviceNumber(path)} ${weight}`)
+    emit('blkio', `${weightFile()}_device`, `${deviceNumber(path)} ${weight}`)
   for (const key of Object.keys(throttleFiles) as (keyof typeof throttleFiles)[])
     for (const { path, rate } of r[key] ?? []) emit('blkio', throttleFiles[key], `${deviceNumber(path)} ${rate}`)
 }

@@ -67,7 +67,10 @@ function blkio(directory: string | undefined): CgroupStats['blkio'] {
 function pids(directory: string | undefined): CgroupStats['pids'] {
   if (directory === undefined) return { current: 0, limit: null }
   const limit = read(`${directory}/pids.max`)
-  return { current: count(`${directory}/pids.current`), limit: limit === null || limit === 'max' ? null : Number(limit) }
+  return {
+    current: count(`${directory}/pids.current`),
+    limit: limit === null || limit === 'max' ? null : Number(limit),
+  }
 }
 
 /** A sample from the v1 controllers' files. */
