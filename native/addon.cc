@@ -1,12 +1,14 @@
 // Export table of the addon: one line per subject.
 #include <napi.h>
 
+#include "napi/cgroups.h"
 #include "napi/spawn.h"
 #include "napi/storage.h"
 
 namespace {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  jubako::napi::export_cgroups(env, exports);
   jubako::napi::export_spawn(env, exports);
   jubako::napi::export_storage(env, exports);
   return exports;

@@ -16,6 +16,8 @@ export interface Addon {
   renameNoReplace(from: string, to: string): number
   syncFileSystem(fd: number): Promise<void>
   removeTree(path: string): Promise<void>
+  /** errno, 0 for success. SIGKILL to a process of a frozen cgroup. */
+  killFrozen(pid: number): number
 }
 
 export interface StartedInit {

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { type CgroupPlan, detectCgroups, type Resources } from '../../src/cgroups/index.js'
+import { parseCgroupMounts } from '../../src/cgroups/mounts.js'
+import { V1Host } from '../../src/cgroups/v1/host.js'
 import { perform, runIn, startIn, sweep, testParent } from '../helpers/cgroups.js'
 
 if (process.getuid?.() !== 0) t.bailout('cgroups need root')
@@ -173,6 +175,33 @@ t.test('list finds what a crash left', async (t) => {
     [],
   )
 })
+
+t.test(
+  'v1 with nothing but the freezer controller',
+  { skip: host.version === 2 && 'no v1 on this host' },
+  async (t) => {
+    const mounts = parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'), '/sys/fs/cgroup')
+    const old = new V1Host(mounts, false)
+    const plan = old.plan('old', { pidsLimit: 200 }, null, placement)
+    perform(plan)
+    t.match(plan, { into: null, kill: { kind: 'procs', freezer: /freezer.state$/ } })
+    const cgroup = old.open('old', placement)
+    t.teardown(async () => {
+      await cgroup.remove()
+      rmdirSync(`${mounts.controllers.get('freezer')}${testParent}`)
+    })
+    const child = startIn(plan, '(while :; do sleep 60 & sleep 0.01; done) & wait')
+    await until(() => cgroup.processes().length > 5)
+    await cgroup.freeze()
+    t.equal(cgroup.state(), 'frozen')
+    await cgroup.thaw()
+    t.equal(cgroup.state(), 'thawed')
+    const exited = once(child, 'exit')
+    await cgroup.kill()
+    t.strictSame(cgroup.processes(), [])
+    t.strictSame(await exited, [null, 'SIGKILL'])
+  },
+)
 
 async function until(condition: () => boolean): Promise<void> {
   for (let i = 0; i < 1000; i++) {

@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs'
-import { invalidArgument } from '../../errors/index.js'
-import { count, errnoOf, processesBelow, read } from '../files.js'
+import { constants } from 'node:os'
+import { invalidArgument, JubakoError } from '../../errors/index.js'
+import { addon } from '../../native/addon.js'
+import { errnoName } from '../../native/failure.js'
+import { count, processesBelow, read } from '../files.js'
 import type { V1Controller } from '../mounts.js'
 import type { Cgroup, CgroupStats, CgroupWrite, CheckedResources, FreezerState, Resources } from '../types.js'
 import {
@@ -147,9 +150,11 @@ export class V1Cgroup implements Cgroup {
 }
 
 function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch (error) {
-    if (errnoOf(error) !== 'ESRCH') throw error
-  }
+  const errno = addon().killFrozen(pid)
+  if (errno === 0 || errno === constants.errno.ESRCH) return
+  throw new JubakoError('ERR_JUBAKO_SYSTEM', `cannot kill process ${pid}`, {
+    errno,
+    errnoName: errnoName(errno),
+    syscall: 'kill',
+  })
 }
