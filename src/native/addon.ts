@@ -18,6 +18,10 @@ export interface Addon {
   removeTree(path: string): Promise<void>
   /** errno, 0 for success. SIGKILL to a process of a frozen cgroup. */
   killFrozen(pid: number): number
+  /** Rules as `src/native/seccomp.ts` encodes them; an array of `struct sock_filter`. */
+  assembleSeccomp(rules: Uint8Array): Buffer
+  /** -1: there is none. `arch` is the index in `archs` of `src/oci/seccomp.ts`. */
+  syscallNumber(name: string, arch: number): number
 }
 
 export interface StartedInit {
