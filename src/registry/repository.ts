@@ -1,0 +1,188 @@
+import { JubakoError } from '../errors/index.js'
+import {
+  type Descriptor,
+  type Digest,
+  digestAlgorithm,
+  digestOf,
+  isDigest,
+  isTag,
+  LIMITS,
+  MANIFEST_ACCEPT,
+} from '../oci/index.js'
+import { readAll } from './body.js'
+import { downloadBlob } from './download.js'
+import { networkError } from './failures.js'
+import type { BlobSink, ManifestDocument } from './options.js'
+import type { Call, Session } from './session.js'
+import type { Response } from './transport.js'
+import { type BlobSource, uploadBlob } from './upload.js'
+
+export interface CallOptions {
+  signal?: AbortSignal | undefined
+}
+
+/** One repository of a registry (distribution-spec 1.1). */
+export class Repository {
+  readonly registry: string
+  /** Without the registry's host, for example `library/debian`. */
+  readonly name: string
+  readonly #session: Session
+
+  constructor(session: Session, name: string) {
+    this.#session = session
+    this.registry = session.registry
+    this.name = name
+  }
+
+  /**
+   * Asks which digest a tag has, without its document.
+   *
+   * @returns undefined when the registry does not say
+   * @throws JubakoError `ERR_JUBAKO_NOT_FOUND` when there is no such tag or digest
+   */
+  async headManifest(tagOrDigest: string, options: CallOptions = {}): Promise<Digest | undefined> {
+    const response = await this.#session.call({ ...this.#manifestCall(tagOrDigest, options), method: 'HEAD' })
+    response.body.on('error', () => undefined).destroy()
+    const digest = response.headers['docker-content-digest']
+    return isDigest(digest) ? digest : undefined
+  }
+
+  /**
+   * Fetches a manifest or index and verifies it against the digest asked for, or the one the registry announced.
+   *
+   * @throws JubakoError `ERR_JUBAKO_INTEGRITY`, `ERR_JUBAKO_LIMIT_EXCEEDED`, `ERR_JUBAKO_NOT_FOUND`, ...
+   */
+  async getManifest(tagOrDigest: string, options: CallOptions = {}): Promise<ManifestDocument> {
+    const call: Call = { ...this.#manifestCall(tagOrDigest, options), method: 'GET' }
+    const { response, bytes } = await this.#read(call, LIMITS.manifestBytes)
+    const announced = response.headers['docker-content-digest']
+    const expected = isDigest(tagOrDigest) ? tagOrDigest : isDigest(announced) ? announced : undefined
+    const digest = digestOf(bytes, expected === undefined ? 'sha256' : digestAlgorithm(expected))
+    if (expected !== undefined && digest !== expected) {
+      throw new JubakoError(
+        'ERR_JUBAKO_INTEGRITY',
+        `registry ${this.registry}: ${call.what}: content does not match its digest: expected ${expected}, got ${digest}`,
+      )
+    }
+    return { bytes, mediaType: (response.headers['content-type'] ?? '').split(';', 1)[0]!.trim(), digest }
+  }
+
+  /** Brings a blob into a sink, resuming what it has. The caller verifies the digest. */
+  downloadBlob(blob: Descriptor, sink: BlobSink, options: CallOptions = {}): Promise<void> {
+    return downloadBlob(this.#session, { ...this.#blobCall(blob.digest, options), mirrors: true }, blob, sink)
+  }
+
+  /** Whether the repository has a blob. */
+  async hasBlob(digest: Digest, options: CallOptions = {}): Promise<boolean> {
+    const call = this.#blobCall(digest, options)
+    const response = await this.#session.call({ ...call, method: 'HEAD', accept: [200, 404] })
+    response.body.on('error', () => undefined).destroy()
+    return response.status === 200
+  }
+
+  /**
+   * Uploads a blob unless the repository has it.
+   *
+   * @returns what it took: nothing, a mount from the other repository, or sending the bytes
+   */
+  async pushBlob(
+    blob: Descriptor,
+    source: BlobSource,
+    options: CallOptions & { mountFrom?: string } = {},
+  ): Promise<'present' | 'mounted' | 'uploaded'> {
+    if (await this.hasBlob(blob.digest, options)) return 'present'
+    const scope = this.#scope('pull,push')
+    const from = options.mountFrom === undefined ? '' : ` repository:${options.mountFrom}:pull`
+    const call = { scope: scope + from, what: `blob ${blob.digest} of ${this.name}`, signal: options.signal }
+    return uploadBlob(this.#session, this.name, call, blob, source, options.mountFrom)
+  }
+
+  /** Stores a manifest or index under a tag or its digest. Its blobs must be there. */
+  async putManifest(
+    tagOrDigest: string,
+    document: Pick<ManifestDocument, 'bytes' | 'mediaType'>,
+    options: CallOptions = {},
+  ): Promise<Digest> {
+    const response = await this.#session.call({
+      ...this.#manifestCall(tagOrDigest, options),
+      mirrors: false,
+      scope: this.#scope('pull,push'),
+      method: 'PUT',
+      headers: { 'content-type': document.mediaType },
+      body: document.bytes,
+      accept: [201, 202],
+    })
+    response.body.on('error', () => undefined).destroy()
+    return digestOf(document.bytes)
+  }
+
+  /** All tags, in the registry's order (distribution-spec, "Listing Tags"). */
+  async *tags(options: CallOptions = {}): AsyncGenerator<string> {
+    let path: string | URL | undefined = `/v2/${this.name}/tags/list?n=1000`
+    while (path !== undefined) {
+      const call: Call = { ...this.#call(options), path, what: `tags of ${this.name}`, method: 'GET', accept: [200] }
+      const { response, bytes } = await this.#read(call, LIMITS.manifestBytes)
+      yield* parseTags(bytes, `registry ${this.registry}: ${call.what}`)
+      path = nextPage(response)
+    }
+  }
+
+  /** Reads a whole answer, trying again when it breaks off. */
+  async #read(call: Call, limit: number): Promise<{ response: Response; bytes: Buffer }> {
+    const { retry, deadlines, registry } = this.#session
+    for (let attempt = 1; ; attempt++) {
+      const response = await this.#session.call(call)
+      try {
+        return { response, bytes: await readAll(response.body, limit, deadlines, `registry ${registry}: ${call.what}`) }
+      } catch (error) {
+        if (error instanceof JubakoError) throw error
+        if (call.signal?.aborted) throw new JubakoError('ERR_JUBAKO_ABORTED', 'the operation was aborted')
+        if (attempt >= retry.attempts) throw networkError(registry, call.what, error)
+        await this.#session.pause(attempt, call.signal)
+      }
+    }
+  }
+
+  #manifestCall(tagOrDigest: string, options: CallOptions): Omit<Call, 'method'> {
+    if (!isDigest(tagOrDigest) && !isTag(tagOrDigest)) {
+      throw new JubakoError('ERR_JUBAKO_INVALID_ARGUMENT', `not a tag or digest: ${tagOrDigest.slice(0, 160)}`)
+    }
+    return {
+      ...this.#call(options),
+      path: `/v2/${this.name}/manifests/${tagOrDigest}`,
+      headers: { accept: MANIFEST_ACCEPT.join(', ') },
+      what: `manifest ${tagOrDigest} of ${this.name}`,
+      accept: [200],
+      mirrors: true,
+    }
+  }
+
+  #blobCall(digest: Digest, options: CallOptions): Omit<Call, 'method' | 'accept'> {
+    return { ...this.#call(options), path: `/v2/${this.name}/blobs/${digest}`, what: `blob ${digest} of ${this.name}` }
+  }
+
+  #call(options: CallOptions): Pick<Call, 'scope' | 'signal'> {
+    return { scope: this.#scope('pull'), signal: options.signal }
+  }
+
+  #scope(actions: string): string {
+    return `repository:${this.name}:${actions}`
+  }
+}
+
+function parseTags(bytes: Buffer, what: string): string[] {
+  try {
+    const { tags } = JSON.parse(bytes.toString()) as { tags?: unknown }
+    return Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string' && isTag(tag)) : []
+  } catch (cause) {
+    throw new JubakoError('ERR_JUBAKO_REGISTRY', `${what}: not valid JSON`, { cause })
+  }
+}
+
+/** The `Link` header's next page, on the same origin only. */
+function nextPage(response: Response): string | undefined {
+  const link = /<([^>]+)>\s*;\s*rel="?next"?/.exec(String(response.headers.link ?? ''))?.[1]
+  if (link === undefined) return undefined
+  const url = new URL(link, response.url)
+  return url.origin === response.url.origin ? url.pathname + url.search : undefined
+}
