@@ -151,6 +151,7 @@ export class Ingest {
   /** Stops writing and keeps the part for {@link resume}, also by another process. */
   async suspend(): Promise<void> {
     if (!this.#open) return
+    if (this.#accepted === 0) return this.abort()
     try {
       await this.flush()
     } finally {

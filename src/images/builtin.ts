@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs'
+import type { ContentStore } from '../content/index.js'
+import {
+  type Descriptor,
+  digestOf,
+  formatReference,
+  hostPlatform,
+  OCI_CONFIG,
+  OCI_LAYER,
+  OCI_MANIFEST,
+  parseReference,
+  type Reference,
+} from '../oci/index.js'
+import type { Lease } from './lease.js'
+import { blob } from './lease.js'
+
+/** Canonical name of the image that needs no registry. */
+export const BUILTIN_REFERENCE = formatReference(parseReference('jubako/hello:latest'))
+
+export function isBuiltin(reference: Reference): boolean {
+  return formatReference(reference) === BUILTIN_REFERENCE
+}
+
+/**
+ * Puts the built-in image's manifest, configuration and layer into the store: from scratch, one static program. The
+ * same program gives the same digests on every machine.
+ *
+ * @param program path of the static `jubako-hello`
+ * @returns the manifest
+ */
+export async function storeBuiltin(content: ContentStore, program: string, lease: Lease): Promise<Descriptor> {
+  const layer = singleFileTar('hello', readFileSync(program))
+  const { os, architecture } = hostPlatform()
+  const config = json({
+    architecture,
+    os,
+    created: '1970-01-01T00:00:00Z',
+    config: { Entrypoint: ['/hello'], Env: ['PATH=/'], WorkingDir: '/' },
+    rootfs: { type: 'layers', diff_ids: [digestOf(layer)] },
+    history: [{ created: '1970-01-01T00:00:00Z', created_by: 'jubako/hello' }],
+  })
+  const manifest = json({
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    config: { mediaType: OCI_CONFIG, digest: digestOf(config), size: config.length },
+    layers: [{ mediaType: OCI_LAYER, digest: digestOf(layer), size: layer.length }],
+  })
+  await lease.protect([layer, config, manifest].map((bytes) => blob(digestOf(bytes))))
+  for (const bytes of [layer, config, manifest]) await content.put(bytes)
+  return { mediaType: OCI_MANIFEST, digest: digestOf(manifest), size: manifest.length }
+}
+
+function json(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value))
+}
+
+/** A POSIX ustar archive of one executable owned by root, without a date. */
+function singleFileTar(name: string, data: Buffer): Buffer {
+  const header = Buffer.alloc(512)
+  const octal = (value: number, at: number, size: number) => header.write(value.toString(8).padStart(size - 1, '0'), at)
+  header.write(name, 0)
+  octal(0o755, 100, 8)
+  octal(0, 108, 8)
+  octal(0, 116, 8)
+  octal(data.length, 124, 12)
+  octal(0, 136, 12)
+  header.write('0', 156)
+  header.write('ustar\u000000', 257)
+  header.fill(' ', 148, 156)
+  const sum = header.reduce((total, byte) => total + byte, 0)
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
+  const padding = Buffer.alloc((512 - (data.length % 512)) % 512)
+  return Buffer.concat([header, data, padding, Buffer.alloc(1024)])
+}

@@ -1,0 +1,309 @@
+import type { Readable } from 'node:stream'
+import { ContentStore } from '../content/index.js'
+import { JubakoError } from '../errors/index.js'
+import {
+  type Digest,
+  familiarReference,
+  favorDigest,
+  formatReference,
+  hostPlatform,
+  type ImageId,
+  type Platform,
+  parsePlatform,
+  parseReference,
+  platformMatches,
+  type Reference,
+  withDefaultTag,
+} from '../oci/index.js'
+import { RegistryClient, type RegistryOptions } from '../registry/index.js'
+import { isBuiltin, storeBuiltin } from './builtin.js'
+import { type Collected, collect } from './collect.js'
+import { chooseImage } from './document.js'
+import { contentOf, Installer } from './install.js'
+import { LayerStore } from './layer-store.js'
+import { Layout } from './layout.js'
+import { Lease } from './lease.js'
+import { summarize } from './list.js'
+import type { OuterDecoders } from './load/decompress.js'
+import { loadImages } from './load/load.js'
+import { reportLine } from './progress.js'
+import { pullImage } from './pull.js'
+import { type ImageRecord, Records, type ReferenceRecord } from './records.js'
+import { digestReference, removeImage } from './remove.js'
+import { Resolver } from './resolve.js'
+import type {
+  ExternalRoots,
+  ImageSummary,
+  LayerUnpacker,
+  LoadedImage,
+  PullOptions,
+  PullPolicy,
+  PullResult,
+  RemovedImage,
+  RemoveOptions,
+  ResolvedImage,
+} from './types.js'
+
+export interface ImageStoreOptions {
+  /** Data root. Made if missing. */
+  root: string
+  unpacker: LayerUnpacker
+  registry?: RegistryOptions
+  /** Path of the static program of the built-in image `jubako/hello`; without it that name is a name like any other. */
+  helloProgram?: string
+  /** What containers keep alive. Default: nothing. */
+  roots?: () => Promise<ExternalRoots> | ExternalRoots
+  /** Decoders of compressed archives for `load` that this Node does not have. */
+  decoders?: OuterDecoders
+}
+
+/**
+ * Images on this machine: pulled, loaded, named, removed. Any number of processes use one data root at the same time.
+ * What is reported as there is whole and on the disk.
+ */
+export class ImageStore {
+  readonly content: ContentStore
+  readonly layers: LayerStore
+  readonly #layout: Layout
+  readonly #records: Records
+  readonly #resolver: Resolver
+  readonly #installer: Installer
+  readonly #options: ImageStoreOptions
+  #registry: RegistryClient | undefined
+
+  private constructor(options: ImageStoreOptions) {
+    this.#options = options
+    this.#layout = new Layout(options.root)
+    this.content = new ContentStore(options.root)
+    this.layers = new LayerStore(this.#layout)
+    this.#records = new Records(this.#layout)
+    this.#resolver = new Resolver(this.#layout, this.content, this.#records)
+    this.#installer = new Installer(this.content, this.layers, this.#records, options.unpacker)
+  }
+
+  /** Opens a store. Costs a few system calls; see {@link sweep} for what crashes left. */
+  static open(options: ImageStoreOptions): ImageStore {
+    return new ImageStore(options)
+  }
+
+  /**
+   * The image of a name, tag, digest, ID or unique beginning of an ID. Synchronous and fast.
+   *
+   * @throws JubakoError `ERR_JUBAKO_NOT_FOUND`, `ERR_JUBAKO_INVALID_REFERENCE`
+   */
+  resolve(nameOrId: string, options: { platform?: string | Platform | undefined } = {}): ResolvedImage {
+    return this.#resolver.resolve(nameOrId, options.platform)
+  }
+
+  /** As {@link resolve}, pulling first as the policy says. Default `missing`. */
+  async ensure(nameOrId: string, options: PullOptions & { policy?: PullPolicy } = {}): Promise<ResolvedImage> {
+    const { policy = 'missing', platform } = options
+    const local = policy === 'always' ? undefined : this.#tryResolve(nameOrId, platform)
+    if (local !== undefined) return local
+    if (policy === 'never') return this.resolve(nameOrId, { platform })
+    const { reference } = await this.pull(nameOrId, options)
+    return this.resolve(reference, { platform })
+  }
+
+  /** Brings an image from its registry, or finds that it is up to date. */
+  async pull(name: string, options: PullOptions = {}): Promise<PullResult> {
+    const reference = favorDigest(withDefaultTag(parseReference(name)))
+    return this.#leased((lease) => {
+      if (this.#options.helloProgram !== undefined && isBuiltin(reference)) {
+        return this.#makeBuiltin(this.#options.helloProgram, reference, lease, options)
+      }
+      return pullImage(
+        {
+          content: this.content,
+          records: this.#records,
+          installer: this.#installer,
+          registry: this.registry,
+          lease,
+          isComplete: (record) => this.#isComplete(record),
+          assign: (record) => this.#assign(record),
+        },
+        reference,
+        options,
+      )
+    })
+  }
+
+  /**
+   * Loads the images of a `docker save` archive or an OCI layout.
+   *
+   * @param source path (file, or layout directory) or the archive's bytes
+   */
+  load(source: string | Readable, options: PullOptions = {}): Promise<LoadedImage[]> {
+    return this.#leased((lease) =>
+      loadImages(
+        {
+          content: this.content,
+          installer: this.#installer,
+          lease,
+          decoders: this.#options.decoders ?? {},
+          assign: (record) => this.#assign(record),
+        },
+        source,
+        options,
+      ),
+    )
+  }
+
+  /** All images, newest first. */
+  list(): ImageSummary[] {
+    return summarize(this.#records)
+  }
+
+  /** One row of {@link list}, by name or ID. */
+  summary(nameOrId: string): ImageSummary {
+    const { image } = this.#resolver.get(nameOrId)
+    return summarize(this.#records).find((row) => row.id === image.imageId)!
+  }
+
+  /** Gives an image another name. An image that had the name stays, without it. */
+  async tag(nameOrId: string, name: string): Promise<void> {
+    const reference = withDefaultTag(parseReference(name))
+    if (reference.digest !== undefined) {
+      throw new JubakoError('ERR_JUBAKO_INVALID_ARGUMENT', 'refusing to create a tag with a digest reference')
+    }
+    await this.#leased(async (lease) => {
+      const found = this.#resolver.get(nameOrId)
+      await lease.protect(found.image.content.map((digest) => `blob ${digest}` as const))
+      const { image } = this.#resolver.get(nameOrId)
+      await this.#assign({
+        reference: formatReference(reference),
+        imageId: image.imageId,
+        target: found.reference?.target ?? image.manifest,
+        manifest: found.reference?.manifest ?? image.manifest.digest,
+        content: found.reference?.content ?? image.content,
+        updatedAt: Date.now(),
+      })
+    })
+  }
+
+  /**
+   * Takes a name off an image, and removes the image with its last name.
+   *
+   * @returns what Docker prints, in its order
+   * @throws JubakoError `ERR_JUBAKO_CONFLICT` when it is in use, `ERR_JUBAKO_NOT_FOUND`
+   */
+  async remove(nameOrId: string, options: RemoveOptions = {}): Promise<RemovedImage[]> {
+    const found = this.#resolver.get(nameOrId)
+    const removed = await removeImage(this.#records, found, nameOrId, options)
+    if (!removed.some((line) => 'deleted' in line)) return removed
+    const gone = new Set((await this.collect()).layers)
+    const layers = [...found.image.chainIds].reverse().filter((chainId) => gone.has(chainId))
+    return [...removed, ...layers.map((deleted) => ({ deleted }))]
+  }
+
+  /** Removes blobs and layers that nothing needs. */
+  collect(signal?: AbortSignal): Promise<Collected> {
+    const roots = this.#options.roots ?? (() => ({ layers: [], images: [] }))
+    const { content, layers } = this
+    return collect({ layout: this.#layout, content, layers, records: this.#records, roots }, signal)
+  }
+
+  /** Removes what processes that died left: drafts, parts and trash. */
+  async sweep(): Promise<void> {
+    await this.layers.sweep()
+    await this.content.sweep()
+    await this.layers.emptyTrash()
+  }
+
+  /**
+   * Keeps an image from being removed under the caller until the lease is released: for the time between resolving it
+   * and recording a container that uses it.
+   *
+   * @throws JubakoError `ERR_JUBAKO_NOT_FOUND` when it went meanwhile
+   */
+  async lease(image: ResolvedImage): Promise<{ release(): void }> {
+    const lease = Lease.open(this.#layout)
+    try {
+      await lease.protect([`blob ${image.id}`, ...image.chainIds.map((chainId) => `layer ${chainId}` as const)])
+      if (image.chainIds.some((chainId) => !this.layers.has(chainId))) this.#resolver.get(image.id)
+      return lease
+    } catch (error) {
+      lease.release()
+      throw error
+    }
+  }
+
+  /** Stored bytes of an image's document, byte for byte. */
+  readDocument(digest: Digest, limit: number): Promise<Buffer> {
+    return this.content.read(digest, limit)
+  }
+
+  /** The registry client of this store, made at its first use. */
+  get registry(): RegistryClient {
+    this.#registry ??= new RegistryClient(this.#options.registry)
+    return this.#registry
+  }
+
+  /** Closes connections. The store on the disk needs no closing. */
+  async close(): Promise<void> {
+    await this.#registry?.close()
+    this.#registry = undefined
+  }
+
+  #tryResolve(nameOrId: string, platform: string | Platform | undefined): ResolvedImage | undefined {
+    const found = this.#resolver.find(nameOrId)
+    if (found === undefined) return undefined
+    if (platform !== undefined && !platformFits(found.image, platform)) return undefined
+    return this.resolve(nameOrId)
+  }
+
+  async #makeBuiltin(program: string, reference: Reference, lease: Lease, options: PullOptions): Promise<PullResult> {
+    const { onProgress, signal } = options
+    const target = await storeBuiltin(this.content, program, lease)
+    const wanted = { platform: hostPlatform(), explicit: false }
+    const fetch = async () => undefined
+    const image = await chooseImage(this.content, { fetch }, target, wanted, familiarReference(reference))
+    const before = this.#records.reference(formatReference(reference))
+    await this.#installer.install(image, { lease, fetchLayer: fetch, onProgress, signal })
+    const record: ReferenceRecord = {
+      reference: formatReference(reference),
+      imageId: image.imageId,
+      target,
+      manifest: target.digest,
+      content: contentOf(image),
+      updatedAt: Date.now(),
+    }
+    const updated = before?.imageId !== image.imageId
+    if (updated) await this.#assign(record)
+    reportLine(onProgress, `Status: ${updated ? 'Made' : 'Image is up to date for'} ${familiarReference(reference)}`)
+    return { reference: record.reference, digest: target.digest, imageId: image.imageId, updated }
+  }
+
+  /** A name that moves leaves its former image under its digest, or without a name. */
+  async #assign(record: ReferenceRecord): Promise<void> {
+    const before = this.#records.reference(record.reference)
+    if (before !== undefined && before.imageId !== record.imageId) {
+      const kept = digestReference(before)
+      if (kept !== undefined) await this.#records.writeReference(kept)
+    }
+    await this.#records.writeReference(record)
+  }
+
+  #isComplete(record: ReferenceRecord): boolean {
+    const image = this.#records.image(record.imageId)
+    return (
+      image !== undefined &&
+      this.content.has(record.imageId as ImageId) &&
+      image.chainIds.every((chainId) => this.layers.has(chainId))
+    )
+  }
+
+  async #leased<T>(work: (lease: Lease) => Promise<T>): Promise<T> {
+    const lease = Lease.open(this.#layout)
+    try {
+      return await work(lease)
+    } finally {
+      lease.release()
+    }
+  }
+}
+
+function platformFits(image: ImageRecord, platform: string | Platform): boolean {
+  const wanted = typeof platform === 'string' ? parsePlatform(platform) : platform
+  return platformMatches(wanted, image.platform)
+}

@@ -1,0 +1,133 @@
+import type { ChainId, DiffId, Digest, ImageConfig, ImageId, Platform } from '../oci/index.js'
+
+/** Progress of a pull or load. Structurally the engine's `ProgressEvent`. */
+export interface ProgressEvent {
+  /** Short layer digest (12 hex digits), or empty for a line about the whole. */
+  id: string
+  /** Docker's words. */
+  status: string
+  /** Bytes. */
+  current?: number
+  total?: number
+}
+
+export type OnProgress = (event: ProgressEvent) => void
+
+/** Unpacks layers. Implemented by `src/archive`; handed in by the engine. */
+export interface LayerUnpacker {
+  /**
+   * Unpacks one layer into an empty directory. Nothing outside of it may change, whatever the layer holds. Whiteouts
+   * become overlay's.
+   *
+   * @throws JubakoError; the directory is then in any state
+   */
+  unpack(request: UnpackRequest): Promise<UnpackedLayer>
+}
+
+export interface UnpackRequest {
+  /** Open at the layer's first byte; a file or a pipe. Compressed or not: the first bytes tell. Stays the caller's. */
+  fd: number
+  /** Bytes that `fd` holds. */
+  size: number
+  /** Absolute path of the directory, made by the caller. */
+  target: string
+  /** Bytes of `fd` read so far. */
+  onProgress?: (bytesRead: number) => void
+  signal?: AbortSignal | undefined
+}
+
+export interface UnpackedLayer {
+  /** sha256 of the tar stream. */
+  diffId: string
+  /** Bytes of all files. */
+  size: number
+  entries: number
+  /**
+   * Directories, relative to the target, that had to be made without an entry of their own; parents before children.
+   * The target itself is `.`.
+   */
+  implicitDirectories: string[]
+}
+
+/** A container that needs an image, as the engine tells. */
+export interface ImageUser {
+  /** Container ID. */
+  id: string
+  running: boolean
+}
+
+/** What the engine's own records keep alive. Asked during every collection. */
+export interface ExternalRoots {
+  /** Chain IDs of the topmost layers in use. Those below are kept with them. */
+  layers: Iterable<ChainId>
+  /** Images that may not lose their configuration. */
+  images: Iterable<ImageId>
+}
+
+/** An image that can be run. */
+export interface ResolvedImage {
+  id: ImageId
+  /** Canonical reference it was found by; null when found by ID. */
+  reference: string | null
+  config: ImageConfig
+  /** Manifest of this platform. */
+  manifest: Digest
+  /** Absolute paths of the layers' directories, TOPMOST FIRST: the order of overlay's `lowerdir`. */
+  layers: readonly string[]
+  /** Lowest first, as in the specification. The last one names the whole stack. */
+  chainIds: readonly ChainId[]
+  diffIds: readonly DiffId[]
+  platform: Platform
+}
+
+export type PullPolicy = 'always' | 'missing' | 'never'
+
+export interface OperationOptions {
+  onProgress?: OnProgress | undefined
+  signal?: AbortSignal | undefined
+}
+
+export interface PullOptions extends OperationOptions {
+  /** `os/arch[/variant]`. Default: this host's. */
+  platform?: string | Platform | undefined
+}
+
+export interface PullResult {
+  /** Canonical. */
+  reference: string
+  /** What the registry gave for the reference: a manifest or an index. */
+  digest: Digest
+  imageId: ImageId
+  /** False when the image was there and up to date. */
+  updated: boolean
+}
+
+export interface LoadedImage {
+  /** Canonical references given to the image; empty for an untagged one. */
+  references: string[]
+  imageId: ImageId
+}
+
+export interface ImageSummary {
+  id: ImageId
+  /** Familiar names with tags. */
+  tags: string[]
+  /** `name@sha256:...`, familiar. */
+  digests: string[]
+  /** Milliseconds since the epoch. */
+  createdAt: number
+  /** Bytes of the unpacked layers. */
+  size: number
+  labels: Record<string, string>
+  architecture: string
+  os: string
+}
+
+export type RemovedImage = { untagged: string } | { deleted: string }
+
+export interface RemoveOptions {
+  /** Also when a stopped container uses it or several repositories name it. */
+  force?: boolean
+  /** Which containers use an image. */
+  inUse?: (image: ImageId) => ImageUser[]
+}
