@@ -17,13 +17,14 @@
     {
       "target_name": "jubako-init",
       "type": "executable",
-      "sources": ["<!@(ls native/init/*.cc)", "<!@(find native/spawn native/mount native/net native/pty native/archive -name '*.cc' -not -path native/spawn/start.cc)"],
+      "sources": ["<!@(ls native/init/*.cc)", "<!@(find native/spawn native/mount native/net native/pty native/archive native/lib -name '*.cc' -not -path native/spawn/start.cc)"],
       "defines": ["_GNU_SOURCE"],
       "cflags!": ["-fPIC", "-pthread", "-O3"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fexceptions"],
       "cflags_cc": ["-std=c++20", "-O2", "<@(warnings)", "<@(hardening)", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-asynchronous-unwind-tables", "-ffunction-sections", "-fdata-sections", "-fno-pie"],
       "ldflags!": ["-rdynamic", "-pthread"],
-      "ldflags": ["-static", "-no-pie", "-Wl,--gc-sections", "-Wl,-z,relro,-z,now", "-Wl,-z,noseparate-code", "-Wl,-s"]
+      "ldflags": ["-static", "-no-pie", "-Wl,--gc-sections", "-Wl,-z,relro,-z,now", "-Wl,-z,noseparate-code", "-Wl,-s"],
+      "libraries": ["-l:libz.a", "-l:libzstd.a", "-l:libcrypto.a", "-lpthread"]
     },
     {
       "target_name": "jubako-hello",

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <string>
+#include <utility>
 
 #include "../sys/fd.h"
 
@@ -57,7 +57,7 @@ class Remover {
     if (errno != ENOTEMPTY && errno != EEXIST) return fail(failure_, errno, "unlinkat", name);
     if (depth >= kMaxDepth) return move_to_top(parent, name);
     Fd child(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!child) return fail(failure_, errno, "openat", name);
+    if (!child) return errno == ENOENT || fail(failure_, errno, "openat", name);
     struct stat info;
     if (fstat(child.get(), &info) < 0) return fail(failure_, errno, "fstat", name);
     if (info.st_dev != device_) return fail(failure_, EXDEV, "unlinkat", name);
@@ -84,20 +84,22 @@ class Remover {
 
 }  // namespace
 
-bool remove_tree(const char* path, Failure& f) {
-  Fd top(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+bool remove_tree_at(int parent, const char* name, Failure& f) {
+  Fd top(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!top) {
     if (errno == ENOENT) return true;
-    if (errno != ENOTDIR && errno != ELOOP) return fail(f, errno, "open", path);
-    return unlink(path) == 0 || errno == ENOENT || fail(f, errno, "unlink", path);
+    if (errno != ENOTDIR && errno != ELOOP) return fail(f, errno, "openat", name);
+    return unlinkat(parent, name, 0) == 0 || errno == ENOENT || fail(f, errno, "unlinkat", name);
   }
   struct stat info;
-  if (fstat(top.get(), &info) < 0) return fail(f, errno, "fstat", path);
+  if (fstat(top.get(), &info) < 0) return fail(f, errno, "fstat", name);
   int fd = top.get();
   Fd walked(fcntl(fd, F_DUPFD_CLOEXEC, 0));
-  if (!walked) return fail(f, errno, "fcntl", path);
+  if (!walked) return fail(f, errno, "fcntl", name);
   if (!Remover(fd, info.st_dev, f).empty(std::move(walked), 0)) return false;
-  return rmdir(path) == 0 || errno == ENOENT || fail(f, errno, "rmdir", path);
+  return unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT || fail(f, errno, "unlinkat", name);
 }
+
+bool remove_tree(const char* path, Failure& f) { return remove_tree_at(AT_FDCWD, path, f); }
 
 }  // namespace jubako

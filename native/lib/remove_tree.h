@@ -9,4 +9,7 @@ namespace jubako {
 // is missing is no failure; one that is not a directory is unlinked.
 bool remove_tree(const char* path, Failure& f);
 
+// The same for `name`, one component, in the open directory `parent`.
+bool remove_tree_at(int parent, const char* name, Failure& f);
+
 }  // namespace jubako

@@ -1,0 +1,71 @@
+#include "ring.h"
+
+#include <sys/mman.h>
+
+namespace jubako::archive {
+
+namespace {
+
+class Locked {
+ public:
+  explicit Locked(pthread_mutex_t& mutex) : mutex_(mutex) { pthread_mutex_lock(&mutex_); }
+  ~Locked() { pthread_mutex_unlock(&mutex_); }
+  Locked(const Locked&) = delete;
+  Locked& operator=(const Locked&) = delete;
+
+ private:
+  pthread_mutex_t& mutex_;
+};
+
+}  // namespace
+
+bool Ring::open() {
+  void* memory =
+      mmap(nullptr, kChunkSize * kChunks, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return false;
+  memory_ = static_cast<uint8_t*>(memory);
+  return true;
+}
+
+uint8_t* Ring::acquire() {
+  Locked lock(mutex_);
+  auto oldest = [this] { return released_[0] < released_[1] ? released_[0] : released_[1]; };
+  while (!cancelled_ && produced_ - oldest() == kChunks) pthread_cond_wait(&room_, &mutex_);
+  return cancelled_ ? nullptr : memory_ + (produced_ % kChunks) * kChunkSize;
+}
+
+void Ring::publish(size_t size) {
+  Locked lock(mutex_);
+  sizes_[produced_ % kChunks] = size;
+  produced_++;
+  pthread_cond_broadcast(&data_);
+}
+
+void Ring::finish() {
+  Locked lock(mutex_);
+  finished_ = true;
+  pthread_cond_broadcast(&data_);
+}
+
+Span Ring::next(int consumer) {
+  Locked lock(mutex_);
+  if (holding_[consumer]) {
+    released_[consumer]++;
+    holding_[consumer] = false;
+    pthread_cond_signal(&room_);
+  }
+  while (!cancelled_ && !finished_ && released_[consumer] == produced_) pthread_cond_wait(&data_, &mutex_);
+  if (cancelled_ || released_[consumer] == produced_) return {};
+  holding_[consumer] = true;
+  const uint64_t chunk = released_[consumer] % kChunks;
+  return {memory_ + chunk * kChunkSize, sizes_[chunk]};
+}
+
+void Ring::cancel() {
+  Locked lock(mutex_);
+  cancelled_ = true;
+  pthread_cond_broadcast(&data_);
+  pthread_cond_broadcast(&room_);
+}
+
+}  // namespace jubako::archive

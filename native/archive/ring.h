@@ -1,0 +1,56 @@
+#pragma once
+
+#include <pthread.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace jubako::archive {
+
+/** A run of bytes. */
+struct Span {
+  const uint8_t* data = nullptr;
+  size_t size = 0;
+};
+
+/**
+ * Bounded queue of large buffers from one producer thread to two consumer threads, each of which sees every byte. Every
+ * chunk but the last is full, so a consumer that takes 512-byte blocks never meets one that straddles two chunks.
+ */
+class Ring {
+ public:
+  static constexpr size_t kChunkSize = size_t{512} << 10;
+  static constexpr size_t kChunks = 8;
+  static constexpr int kConsumers = 2;
+
+  /** Maps the memory. False when it cannot be had. */
+  bool open();
+
+  /** Producer: the next buffer of `kChunkSize` bytes, waiting for room; null once `cancel` was called. */
+  uint8_t* acquire();
+  /** Producer: hands over the first `size` bytes of the acquired buffer. Less than full only before `finish`. */
+  void publish(size_t size);
+  /** Producer: nothing follows. */
+  void finish();
+
+  /** Consumer: gives back the chunk it holds and waits for the next; empty at the end or after `cancel`. */
+  Span next(int consumer);
+
+  /** Any thread: everybody stops. */
+  void cancel();
+
+ private:
+  pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+  pthread_cond_t room_ = PTHREAD_COND_INITIALIZER;
+  pthread_cond_t data_ = PTHREAD_COND_INITIALIZER;
+  uint8_t* memory_ = nullptr;
+  size_t sizes_[kChunks] = {};
+  uint64_t produced_ = 0;
+  // Chunks a consumer is done with; it holds number `released_` while `holding_`.
+  uint64_t released_[kConsumers] = {};
+  bool holding_[kConsumers] = {};
+  bool finished_ = false;
+  bool cancelled_ = false;
+};
+
+}  // namespace jubako::archive

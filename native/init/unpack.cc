@@ -1,0 +1,167 @@
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../archive/jail.h"
+#include "../archive/unpack.h"
+#include "../spawn/plan.h"
+#include "../spawn/protocol.h"
+#include "../spawn/start.h"
+#include "../sys/files.h"
+#include "roles.h"
+
+namespace jubako {
+
+namespace {
+
+using archive::Fault;
+
+constexpr int kBlob = kFirstFd, kDirectory = kFirstFd + 1;
+
+bool send_all(const void* data, size_t size) {
+  const char* at = static_cast<const char*>(data);
+  while (size > 0) {
+    ssize_t n = send(kControlFd, at, size, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    at += n;
+    size -= static_cast<size_t>(n);
+  }
+  return true;
+}
+
+void send_frame(uint32_t type, const void* data, size_t size) {
+  protocol::Header header = {type, static_cast<uint32_t>(size)};
+  if (send_all(&header, sizeof header)) send_all(data, size);
+}
+
+// {u32 kind, i32 errno, three length-prefixed texts: call, entry, reason}; read by src/archive/frames.ts.
+void send_fault(const Fault& fault) {
+  archive::List<char> frame;
+  auto number = [&](uint32_t value) { frame.append(reinterpret_cast<const char*>(&value), sizeof value); };
+  auto text = [&](std::string_view value) {
+    number(static_cast<uint32_t>(value.size()));
+    frame.append(value.data(), value.size());
+  };
+  number(static_cast<uint32_t>(fault.kind()));
+  number(static_cast<uint32_t>(fault.error()));
+  text(fault.call());
+  text(fault.entry());
+  text(fault.reason());
+  send_frame(protocol::kFault, frame.data(), frame.size());
+}
+
+class Reporter : public archive::UnpackObserver {
+ public:
+  void progress(uint64_t compressed, uint64_t uncompressed) override {
+    uint64_t numbers[2] = {compressed, uncompressed};
+    send_frame(protocol::kProgress, numbers, sizeof numbers);
+  }
+  void implicit(std::string_view path) override { send_frame(protocol::kImplicit, path.data(), path.size()); }
+};
+
+struct Orders {
+  archive::Compression compression;
+  uint64_t compressed_size;
+  archive::Limits limits;
+  archive::Barriers barriers;
+};
+
+bool read_orders(Orders& orders, Failure& f) {
+  uint8_t data[256];
+  ssize_t n = pread(kPlanFd, data, sizeof data, 0);
+  if (n <= 0) return fail(f, EPROTO, "plan", "empty");
+  Reader r(data, static_cast<size_t>(n));
+  orders.compression = static_cast<archive::Compression>(r.u32());
+  orders.compressed_size = r.u64();
+  orders.limits = {r.u64(), r.u64(), r.u64(), r.u64()};
+  orders.barriers.jail = r.u32() != 0;
+  orders.barriers.beneath = r.u32() != 0;
+  return r.ok() || fail(f, EPROTO, "plan", "malformed");
+}
+
+[[noreturn]] void give_up(const Failure& failure) {
+  send_frame(protocol::kFailed, &failure, sizeof failure);
+  _exit(1);
+}
+
+// The process that reads the archive. `broker` leads to the one outside that sets overlay's marks.
+[[noreturn]] void work(const Orders& orders, int broker) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  umask(0);
+  close(kPlanFd);
+  Failure failure;
+  int root = orders.barriers.jail ? archive::enter_jail(kDirectory, failure)
+                                  : openat(kDirectory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (root < 0) {
+    if (!failure.failed()) fail(failure, errno, "openat", ".");
+    give_up(failure);
+  }
+  close(kDirectory);
+  archive::UnpackRequest request = {kBlob,         root,           orders.compression, orders.compressed_size,
+                                    orders.limits, orders.barriers};
+  static archive::Unpack unpack;
+  Fault fault;
+  if (!unpack.start(request, fault)) {
+    send_fault(fault);
+    _exit(1);
+  }
+  if (orders.barriers.jail && !archive::confine(failure)) give_up(failure);
+  Reporter reporter;
+  archive::UnpackResult result;
+  archive::OpaqueMarks marks(broker);
+  if (!unpack.run(marks, reporter, result, fault)) {
+    send_fault(fault);
+    _exit(1);
+  }
+  struct {
+    uint8_t diff_id[32];
+    uint64_t uncompressed, compressed, entries, size;
+  } done = {};
+  memcpy(done.diff_id, result.diff_id, sizeof done.diff_id);
+  done.uncompressed = result.uncompressed;
+  done.compressed = result.compressed;
+  done.entries = result.entries;
+  done.size = result.size;
+  send_frame(protocol::kResult, &done, sizeof done);
+  _exit(0);
+}
+
+}  // namespace
+
+int unpack_main() {
+  Orders orders;
+  Failure failure;
+  if (!read_orders(orders, failure)) give_up(failure);
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+    fail(failure, errno, "socketpair");
+    give_up(failure);
+  }
+  pid_t pid = fork();
+  if (pid < 0) {
+    fail(failure, errno, "fork");
+    give_up(failure);
+  }
+  if (pid == 0) {
+    close(pair[0]);
+    work(orders, pair[1]);
+  }
+  close(pair[1]);
+  // The starter's end, or its order to stop, ends the control socket: then nobody wants the result.
+  while (archive::serve_opaque_mark(pair[0])) {
+  }
+  int status = 0;
+  waitpid(pid, &status, 0);
+  if (WIFSIGNALED(status)) {
+    fail(failure, EIO, "unpack", "the worker was killed");
+    failure.detail = static_cast<uint32_t>(WTERMSIG(status));
+    give_up(failure);
+  }
+  return WEXITSTATUS(status);
+}
+
+}  // namespace jubako

@@ -1,0 +1,87 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { JubakoError } from '../errors/index.js'
+import { decodeFailure, Frame, nativeError, startInit } from '../native/index.js'
+import { decodeFault, decodeResult, type UnpackResult } from './frames.js'
+import { type Barriers, type Compression, defaultLimits, encodeOrders, type UnpackLimits } from './plan.js'
+
+export interface UnpackOptions {
+  /** Open at the archive's first byte: a file, or a pipe that is still being filled. Stays the caller's. */
+  fd: number
+  /** Bytes that come from `fd`, when known; for the limit on the ratio. Default 0: unknown. */
+  size?: number
+  /** Absolute path of an empty directory. */
+  target: string
+  /** Default: the first bytes tell. */
+  compression?: Compression
+  limits?: Partial<UnpackLimits>
+  /** For tests. */
+  barriers?: Partial<Barriers>
+  /** Bytes read from `fd` so far. */
+  onProgress?: (bytesRead: number) => void
+  signal?: AbortSignal | undefined
+}
+
+export interface UnpackedLayer extends UnpackResult {
+  /** Directories, relative to the target, made without an entry of their own; parents first. The target is `.`. */
+  implicitDirectories: string[]
+}
+
+/**
+ * Unpacks one layer (image-spec, "Image Layer Filesystem Changeset"). Nothing outside of the target can change. On
+ * failure the target is in any state and the caller's to remove.
+ *
+ * @throws JubakoError ERR_JUBAKO_INTEGRITY for a damaged or hostile archive, naming the entry; ERR_JUBAKO_LIMIT_EXCEEDED;
+ *   ERR_JUBAKO_ABORTED; ERR_JUBAKO_SYSTEM
+ */
+export async function unpackLayer(options: UnpackOptions): Promise<UnpackedLayer> {
+  const { signal } = options
+  if (signal?.aborted) throw aborted(signal)
+  const directory = await open(options.target, 'r')
+  try {
+    return await unpackInto(options, directory)
+  } finally {
+    await directory.close()
+  }
+}
+
+async function unpackInto(options: UnpackOptions, directory: FileHandle): Promise<UnpackedLayer> {
+  const { signal } = options
+  const implicitDirectories: string[] = []
+  let result: UnpackResult | undefined
+  let failure: JubakoError | undefined
+  const orders = encodeOrders(
+    options.compression ?? 'detect',
+    options.size ?? 0,
+    { ...defaultLimits, ...options.limits },
+    { jail: true, beneath: true, ...options.barriers },
+  )
+  const init = await startInit(
+    'unpack',
+    orders,
+    [options.fd, directory.fd],
+    (type, payload) => {
+      if (type === Frame.result) result = decodeResult(payload)
+      else if (type === Frame.implicit) implicitDirectories.push(payload.length === 0 ? '.' : payload.toString('utf8'))
+      else if (type === Frame.progress) options.onProgress?.(Number(payload.readBigUInt64LE(0)))
+      else if (type === Frame.fault) failure = decodeFault(payload)
+      else if (type === Frame.failed) failure = nativeError(decodeFailure(payload), 'cannot unpack the layer')
+    },
+    options.target,
+  )
+  const abort = () => init.kill()
+  signal?.addEventListener('abort', abort, { once: true })
+  const exit = await init.exited
+  signal?.removeEventListener('abort', abort)
+  if (signal?.aborted) throw aborted(signal)
+  if (failure !== undefined) throw failure
+  if (result === undefined || exit.code !== 0) {
+    throw new JubakoError(
+      'ERR_JUBAKO_SYSTEM',
+      `cannot unpack the layer: the worker ended by signal ${exit.signal ?? 'none'}`,
+    )
+  }
+  return { ...result, implicitDirectories }
+}
+
+const aborted = (signal: AbortSignal): JubakoError =>
+  new JubakoError('ERR_JUBAKO_ABORTED', 'unpacking was aborted', { cause: signal.reason })
