@@ -14,6 +14,7 @@ struct Role {
 constexpr Role kRoles[] = {
     {"supervise", jubako::supervise_main},
     {"exec", jubako::exec_main},
+    {"unpack", jubako::unpack_main},
 };
 
 }  // namespace

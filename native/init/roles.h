@@ -6,5 +6,6 @@ namespace jubako {
 
 int supervise_main();
 int exec_main();
+int unpack_main();
 
 }  // namespace jubako

@@ -1,5 +1,128 @@
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../spawn/start.h"
+#include "../sys/linux.h"
 #include "roles.h"
+#include "supervisor.h"
+
 namespace jubako {
-int supervise_main() { return 0; }
-int exec_main() { return 0; }
+
+namespace {
+
+// In the new process: becomes the command or tells why not.
+[[noreturn]] void child_main(Supervisor& s, int status, const int* passed) {
+  // The supervisor's death is the container's. Its parent may be gone already.
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  Child child;
+  child.status = status;
+  child.passed = passed;
+  child.rows = s.plan.settings.rows;
+  child.columns = s.plan.settings.columns;
+  child.use_terminal = s.plan.settings.streams[0] == Stream::kPty || s.plan.settings.streams[1] == Stream::kPty;
+  for (int i = 0; i < 3; i++) child.stdio[i] = s.child_stdio[i];
+  Failure failure;
+  run_child_steps(child, s.plan.child, failure);
+  if (send(status, &failure, sizeof failure, MSG_NOSIGNAL) < 0) _exit(126);
+  _exit(127);
+}
+
+bool start_child(Supervisor& s, Failure& f) {
+  const Settings& settings = s.plan.settings;
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) return fail(f, errno, "socketpair");
+  Fd ours(pair[0]), theirs(pair[1]);
+  Fd cgroup;
+  int pidfd = -1;
+  struct clone_args arguments = {};
+  arguments.flags = CLONE_PIDFD | settings.clone_flags;
+  arguments.pidfd = reinterpret_cast<uint64_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  if (*settings.into_cgroup) {
+    cgroup.reset(sys::open_at2(AT_FDCWD, settings.into_cgroup, O_PATH | O_DIRECTORY, 0));
+    if (!cgroup) return fail(f, errno, "openat2", settings.into_cgroup);
+    arguments.flags |= CLONE_INTO_CGROUP;
+    arguments.cgroup = static_cast<uint64_t>(cgroup.get());
+  }
+  static int passed[kMaxFds];
+  for (size_t i = 0; i < kMaxFds; i++) passed[i] = kFirstFd + static_cast<int>(i);
+  long pid = sys::clone3(&arguments);
+  if (pid < 0) return fail(f, errno, "clone3", settings.into_cgroup);
+  if (pid == 0) child_main(s, theirs.get(), passed);
+  s.pid = static_cast<pid_t>(pid);
+  s.pidfd.reset(pidfd);
+  s.status = ours.release();
+  for (int& fd : s.child_stdio) {
+    if (fd >= 0) close(fd);
+    fd = -1;
+  }
+  watch(s, s.pidfd.get(), EPOLLIN, &s.pidfd);
+  watch(s, s.status, EPOLLIN, &s.status);
+  return true;
+}
+
+bool set_up(Supervisor& s, Failure& f) {
+  if (!read_plan(kPlanFd, s.plan, f)) return false;
+  s.epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (s.epoll < 0) return fail(f, errno, "epoll_create1");
+  fcntl(kControlFd, F_SETFD, FD_CLOEXEC);
+  add_client(s, kControlFd, true);
+  s.clients[0].attached = s.plan.settings.attach_mask;
+  if (!run_host_steps(s, f)) return false;
+  if (s.listener >= 0) watch(s, s.listener, EPOLLIN, &s.listener);
+  if (*s.plan.settings.log_path)
+    s.log.open(s.plan.settings.log_path, s.plan.settings.log_max_size, s.plan.settings.log_max_files);
+  f.op = kStdio;
+  if (!open_streams(s, f)) return false;
+  f.op = kClone;
+  if (!start_child(s, f)) return false;
+  f.op = 0;
+  return true;
+}
+
+// Sends what is left to send before the sockets close.
+void finish(Supervisor& s) {
+  for (Client& client : s.clients) {
+    if (client.fd >= 0 && !client.owner) drop_client(s, client);
+  }
+  if (s.listener >= 0) close(s.listener);
+}
+
+}  // namespace
+
+int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
+  // A session of its own: the terminal's signals are for the application, not for its containers.
+  setsid();
+  // Every mode below is meant as it is written.
+  umask(0);
+  Failure failure;
+  bool ready = prepare(s, failure) && set_up(s, failure);
+  if (ready) {
+    supervise(s);
+    if (s.failed) failure = s.failure;
+  }
+  if (!ready || s.failed) {
+    broadcast(s, protocol::kFailed, &failure, sizeof failure);
+  } else {
+    record_exit(s);
+    broadcast(s, protocol::kExit, &s.exit, sizeof s.exit);
+  }
+  if (s.plan.settings.kill_path && *s.plan.settings.kill_path && ready) kill_everything(s);
+  finish(s);
+  run_exit_steps(s);
+  // The control socket closes last: its end of file says that everything is gone.
+  return 0;
+}
+
+int supervise_main() {
+  static Supervisor supervisor;
+  return run_supervisor(supervisor, [](Supervisor&, Failure&) { return true; });
+}
+
 }  // namespace jubako

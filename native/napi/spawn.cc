@@ -1,5 +1,6 @@
 #include "spawn.h"
 
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -9,6 +10,8 @@
 
 #include "../spawn/start.h"
 #include "../sys/fd.h"
+#include "../sys/files.h"
+#include "../sys/linux.h"
 #include "task.h"
 
 namespace jubako::napi {
@@ -101,11 +104,53 @@ Napi::Value seal(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, fd);
 }
 
+// killInit(pidfd: number): SIGKILL
+Napi::Value kill_init(const Napi::CallbackInfo& info) {
+  sys::pidfd_send_signal(info[0].As<Napi::Number>().Int32Value(), SIGKILL);
+  return info.Env().Undefined();
+}
+
+// isLocked(path: string) -> boolean
+Napi::Value is_locked(const Napi::CallbackInfo& info) {
+  std::string path = info[0].As<Napi::String>();
+  Fd fd(sys::open_file(path.c_str(), O_RDONLY | O_NOFOLLOW));
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  bool held = fd && fcntl(fd.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  return Napi::Boolean::New(info.Env(), held);
+}
+
+// openPipe() -> [number, number]
+Napi::Value open_pipe(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) {
+    Failure failure;
+    fail(failure, errno, "pipe2");
+    napi_throw(env, failure_object(env, failure));
+    return env.Undefined();
+  }
+  Napi::Array pair = Napi::Array::New(env, 2);
+  pair.Set(0u, ends[0]);
+  pair.Set(1u, ends[1]);
+  return pair;
+}
+
+Napi::Value close_fd(const Napi::CallbackInfo& info) {
+  close(info[0].As<Napi::Number>().Int32Value());
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 void export_spawn(Napi::Env env, Napi::Object exports) {
   exports.Set("startInit", Napi::Function::New(env, start, "startInit"));
   exports.Set("reapInit", Napi::Function::New(env, reap, "reapInit"));
+  exports.Set("killInit", Napi::Function::New(env, kill_init, "killInit"));
+  exports.Set("isLocked", Napi::Function::New(env, is_locked, "isLocked"));
+  exports.Set("openPipe", Napi::Function::New(env, open_pipe, "openPipe"));
+  exports.Set("closeFd", Napi::Function::New(env, close_fd, "closeFd"));
   exports.Set("sealInit", Napi::Function::New(env, seal, "sealInit"));
 }
 

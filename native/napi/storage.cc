@@ -1,6 +1,7 @@
 #include "storage.h"
 
 #include <sys/file.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -67,6 +68,14 @@ Napi::Value rename_no_replace(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), result < 0 ? errno : 0);
 }
 
+// hasOpaqueMark(fd: number) -> boolean: whether overlay hides what lower layers have in this directory.
+Napi::Value has_opaque_mark(const Napi::CallbackInfo& info) {
+  char value[8];
+  int fd = info[0].As<Napi::Number>().Int32Value();
+  ssize_t size = fgetxattr(fd, "trusted.overlay.opaque", value, sizeof value);
+  return Napi::Boolean::New(info.Env(), size == 1 && value[0] == 'y');
+}
+
 // syncFileSystem(fd: number) -> Promise<void>; the descriptor stays open until it settles.
 Napi::Value sync_file_system(const Napi::CallbackInfo& info) {
   auto act = [](const std::string&, int fd, Failure& f) { return syncfs(fd) == 0 || fail(f, errno, "syncfs"); };
@@ -84,6 +93,7 @@ Napi::Value remove_tree_async(const Napi::CallbackInfo& info) {
 void export_storage(Napi::Env env, Napi::Object exports) {
   exports.Set("tryFlock", Napi::Function::New(env, try_flock));
   exports.Set("renameNoReplace", Napi::Function::New(env, rename_no_replace));
+  exports.Set("hasOpaqueMark", Napi::Function::New(env, has_opaque_mark));
   exports.Set("syncFileSystem", Napi::Function::New(env, sync_file_system));
   exports.Set("removeTree", Napi::Function::New(env, remove_tree_async));
 }

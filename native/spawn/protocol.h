@@ -10,15 +10,17 @@ namespace jubako::protocol {
 
 enum Type : uint32_t {
   // from jubako-init
-  kStarted = 1,   // i32 pid: the command runs
-  kFailed = 2,    // Failure
-  kExit = 3,      // ExitInfo
-  kStdout = 4,    // bytes
-  kStderr = 5,    // bytes
-  kDone = 6,      // i32 errno of the last kill or resize, 0 if it worked
-  kPidfd = 7,     // SCM_RIGHTS carries the pidfd of the container's first process
-  kResult = 8,    // a worker's result, role-specific
-  kProgress = 9,  // a worker's progress, role-specific
+  kStarted = 1,    // i32 pid: the command runs
+  kFailed = 2,     // Failure
+  kExit = 3,       // ExitInfo
+  kStdout = 4,     // bytes
+  kStderr = 5,     // bytes
+  kDone = 6,       // i32 errno of the last kill or resize, 0 if it worked
+  kPidfd = 7,      // SCM_RIGHTS carries the pidfd of the container's first process
+  kResult = 8,     // a worker's result, role-specific
+  kProgress = 9,   // a worker's progress, role-specific
+  kImplicit = 10,  // unpack: a directory that no entry describes
+  kFault = 11,     // unpack: why the archive was refused
   // to jubako-init
   kAttach = 64,      // u32 mask of kAttach*
   kStdin = 65,       // bytes

@@ -10,10 +10,17 @@ export interface Addon {
   /** Exit code, or minus the signal's number. */
   reapInit(pidfd: number): Promise<number>
   sealInit(source: string, directory: string | null): number
+  /** SIGKILL by pidfd. */
+  killInit(pidfd: number): void
+  isLocked(path: string): boolean
+  /** Read end, write end. */
+  openPipe(): [number, number]
+  closeFd(fd: number): void
   /** errno, 0 when the lock was taken. */
   tryFlock(fd: number, exclusive: boolean): number
   /** errno, 0 for success. */
   renameNoReplace(from: string, to: string): number
+  hasOpaqueMark(fd: number): boolean
   syncFileSystem(fd: number): Promise<void>
   removeTree(path: string): Promise<void>
   /** errno, 0 for success. SIGKILL to a process of a frozen cgroup. */

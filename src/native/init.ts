@@ -29,11 +29,14 @@ export interface InitExit {
 export class InitProcess {
   readonly pid: number
   readonly control: Socket
+  readonly #pidfd: number
+  #reaped = false
   /** Settles when the process was reaped; all frames were delivered before. Never rejects. */
   readonly exited: Promise<InitExit>
 
   constructor(pid: number, pidfd: number, control: Socket, onFrame: (type: number, payload: Buffer) => void) {
     this.pid = pid
+    this.#pidfd = pidfd
     this.control = control
     const reader = new FrameReader(onFrame)
     control.on('data', (chunk: Buffer) => reader.push(chunk))
@@ -44,6 +47,7 @@ export class InitProcess {
       const reap = () => {
         if (reaping) return
         reaping = true
+        this.#reaped = true
         control.destroy()
         addon()
           .reapInit(pidfd)
@@ -55,6 +59,11 @@ export class InitProcess {
       control.on('end', reap)
       control.on('close', reap)
     })
+  }
+
+  /** SIGKILL, if it has not ended. */
+  kill(): void {
+    if (!this.#reaped) addon().killInit(this.#pidfd)
   }
 
   send(type: number, payload?: Uint8Array): void {

@@ -11,6 +11,8 @@ export const Frame = {
   pidfd: 7,
   result: 8,
   progress: 9,
+  implicit: 10,
+  fault: 11,
   attach: 64,
   stdin: 65,
   stdinClose: 66,

@@ -26,6 +26,11 @@ export function renameNoReplace(from: string, to: string): boolean {
   throw nativeError({ errno, op: 0, syscall: 'renameat2', path: to, detail: 0 }, 'cannot rename')
 }
 
+/** Whether an open directory of a layer is opaque: overlay shows nothing of the layers below in it. */
+export function hasOpaqueMark(fd: number): boolean {
+  return addon().hasOpaqueMark(fd)
+}
+
 /** Writes everything of a file system to its disk (`syncfs(2)`). `path` is any directory on it. */
 export async function syncFileSystem(path: string): Promise<void> {
   const fd = openSync(path, 'r')

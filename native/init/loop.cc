@@ -1,0 +1,152 @@
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "../pty/pty.h"
+#include "../sys/linux.h"
+#include "supervisor.h"
+
+namespace jubako {
+
+void watch(Supervisor& s, int fd, uint32_t events, void* who) {
+  struct epoll_event event = {};
+  event.events = events;
+  event.data.ptr = who;
+  epoll_ctl(s.epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+void rewatch(Supervisor& s, int fd, uint32_t events, void* who) {
+  struct epoll_event event = {};
+  event.events = events;
+  event.data.ptr = who;
+  // No interest at all: out of the set, since EPOLLHUP and EPOLLERR are always reported.
+  if (events == 0)
+    epoll_ctl(s.epoll, EPOLL_CTL_DEL, fd, nullptr);
+  else if (epoll_ctl(s.epoll, EPOLL_CTL_MOD, fd, &event) < 0 && errno == ENOENT)
+    epoll_ctl(s.epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+void unwatch(Supervisor& s, int fd) { epoll_ctl(s.epoll, EPOLL_CTL_DEL, fd, nullptr); }
+
+namespace {
+
+void command_runs(Supervisor& s) {
+  s.started = true;
+  s.started_ms = now_ms();
+  record_start(s);
+  int32_t pid = s.pid;
+  broadcast(s, protocol::kStarted, &pid, sizeof pid);
+}
+
+// From the child: the terminal's two ends, a failure, or the end of file that execve makes.
+void status_event(Supervisor& s) {
+  alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))];
+  Failure failure;
+  struct iovec data = {&failure, sizeof failure};
+  struct msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  ssize_t n = recvmsg(s.status, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  struct cmsghdr* header = n > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+  if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(2 * sizeof(int))) {
+    int fds[2];
+    memcpy(fds, CMSG_DATA(header), sizeof fds);
+    adopt_terminal(s, fds[0], fds[1]);
+    return;
+  }
+  unwatch(s, s.status);
+  close(s.status);
+  s.status = -1;
+  if (n == sizeof failure) {
+    s.failed = true;
+    s.failure = failure;
+    return;
+  }
+  // A child that was killed during set-up ends the stream too: then its exit is at hand.
+  siginfo_t info = {};
+  bool dead = waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(s.pidfd.get()), &info,
+                     WEXITED | WNOHANG | WNOWAIT) == 0 &&
+              info.si_pid != 0;
+  if (dead && info.si_code != CLD_EXITED && s.killed) return;
+  command_runs(s);
+}
+
+void reap(Supervisor& s) {
+  siginfo_t info = {};
+  int r;
+  do r = waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(s.pidfd.get()), &info, WEXITED);
+  while (r < 0 && errno == EINTR);
+  if (s.status >= 0) status_event(s);
+  s.reaped = true;
+  s.exit.signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
+  s.exit.code = s.exit.signal ? 128 + s.exit.signal : info.si_status;
+  s.exit.started_ms = s.started_ms;
+  s.exit.finished_ms = now_ms();
+}
+
+void dispatch(Supervisor& s, const struct epoll_event& event) {
+  void* who = event.data.ptr;
+  if (who == &s.pidfd) return reap(s);
+  if (who == &s.status) return status_event(s);
+  if (who == &s.listener) return accept_clients(s);
+  if (who == &s.input) return input_event(s);
+  for (Output& output : s.outputs) {
+    if (who != &output) continue;
+    if (event.events & EPOLLOUT) input_event(s);
+    if (output.fd >= 0 && event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) output_event(s, output);
+    return;
+  }
+  auto* client = static_cast<Client*>(who);
+  if (client->fd >= 0) client_event(s, *client, event.events);
+}
+
+// Output that an attached client has not taken yet, after the container's end. The owner decides how long: if it goes,
+// its descriptor breaks.
+bool must_flush(const Supervisor& s) {
+  if (any_pending(s)) return true;
+  for (const Output& output : s.outputs) {
+    if (output.fd >= 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void supervise(Supervisor& s) {
+  while (!s.reaped) {
+    struct epoll_event events[16];
+    int n = epoll_wait(s.epoll, events, 16, -1);
+    for (int i = 0; i < n && !s.reaped; i++) dispatch(s, events[i]);
+  }
+  unwatch(s, s.pidfd.get());
+  read_oom(s);
+  if (s.plan.settings.kill_on_end) kill_everything(s);
+  // The pipes end when the last process of the pid namespace is gone, which was before its first one could be reaped.
+  while (must_flush(s)) {
+    if (!any_pending(s)) {
+      drain_outputs(s);
+      for (Output& output : s.outputs) {
+        if (output.fd >= 0 && !any_pending(s)) {
+          unwatch(s, output.fd);
+          close(output.fd);
+          output.fd = -1;
+        }
+      }
+      continue;
+    }
+    struct epoll_event events[16];
+    int n = epoll_wait(s.epoll, events, 16, 30000);
+    if (n == 0) break;  // a client that takes nothing for half a minute after the end
+    for (int i = 0; i < n; i++) dispatch(s, events[i]);
+  }
+  for (Output& output : s.outputs) s.log.end(output.log);
+}
+
+}  // namespace jubako

@@ -1,0 +1,76 @@
+#include "plan.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace jubako {
+
+namespace {
+
+constexpr uint32_t kMagic = 0x314b424a;  // "JBK1"
+
+StepList step_list(Reader& reader) {
+  Bytes body = reader.bytes();
+  return StepList(Reader(body.data, body.size));
+}
+
+}  // namespace
+
+bool decode_plan(const uint8_t* data, size_t size, Plan& plan, Failure& f) {
+  Reader r(data, size);
+  if (r.u32() != kMagic) return fail(f, EPROTO, "plan", "magic");
+  Settings& s = plan.settings;
+  s.clone_flags = r.u64();
+  s.into_cgroup = r.text();
+  s.owned = r.u32();
+  for (int i = 0; i < 3; i++) {
+    s.streams[i] = static_cast<Stream>(r.u32());
+    s.stream_index[i] = r.u32();
+  }
+  s.attach_mask = r.u32();
+  s.stdin_once = r.u32();
+  s.rows = r.u32();
+  s.columns = r.u32();
+  s.log_path = r.text();
+  s.log_max_size = r.u64();
+  s.log_max_files = r.u32();
+  s.exit_path = r.text();
+  s.lock_path = r.text();
+  s.oom_path = r.text();
+  s.oom_key = r.text();
+  s.kill = static_cast<KillKind>(r.u32());
+  s.kill_path = r.text();
+  s.freezer_path = r.text();
+  s.container_socket = r.text();
+  s.join_namespaces = r.u64();
+  s.kill_on_end = r.u32();
+  plan.host = step_list(r);
+  plan.child = step_list(r);
+  plan.exit = step_list(r);
+  if (!r.ok() || r.left() != 0) return fail(f, EPROTO, "plan", "malformed");
+  return true;
+}
+
+bool read_plan(int fd, Plan& plan, Failure& f) {
+  struct stat info;
+  if (fstat(fd, &info) < 0) return fail(f, errno, "fstat", "plan");
+  if (info.st_size == 0) return fail(f, EPROTO, "plan", "empty");
+  void* data = mmap(nullptr, static_cast<size_t>(info.st_size), PROT_READ, MAP_PRIVATE, fd, 0);
+  if (data == MAP_FAILED) return fail(f, errno, "mmap", "plan");
+  close(fd);
+  return decode_plan(static_cast<const uint8_t*>(data), static_cast<size_t>(info.st_size), plan, f);
+}
+
+const char* step_name(int op) {
+  switch (op) {
+#define STEP(number, identifier, name) \
+  case number:                         \
+    return name;
+#include "steps.def"
+#undef STEP
+  }
+  return "step";
+}
+
+}  // namespace jubako

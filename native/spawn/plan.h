@@ -1,0 +1,89 @@
+// The plan of one process as src/runtime made it: settings, then three lists of steps. Decoded in place; every string
+// stays in the buffer. src/native/plan.ts writes exactly these fields in this order.
+#pragma once
+
+#include <cstdint>
+
+#include "../sys/bytes.h"
+#include "../sys/failure.h"
+
+namespace jubako {
+
+enum Op : uint16_t {
+#define STEP(number, identifier, name) identifier = number,
+#include "steps.def"
+#undef STEP
+};
+
+struct Step {
+  Op op;
+  Reader fields;
+};
+
+class StepList {
+ public:
+  StepList() = default;
+  explicit StepList(Reader reader) : reader_(reader) {}
+  // False at the end or on a malformed list.
+  bool next(Step& step) {
+    if (reader_.left() < 8) return false;
+    step.op = static_cast<Op>(reader_.u32());
+    Bytes body = reader_.bytes();
+    step.fields = Reader(body.data, body.size);
+    return reader_.ok();
+  }
+
+ private:
+  Reader reader_;
+};
+
+enum class Stream : uint32_t {
+  kNull = 0,    // /dev/null
+  kPassed = 1,  // descriptor number `kFirstFd + index`
+  kPipe = 2,    // a pipe that jubako-init serves to attached clients and the log
+  kPty = 3,     // the pseudo-terminal
+};
+
+enum class KillKind : uint32_t {
+  kInit = 0,        // only the first process: its pid namespace takes the rest along
+  kCgroupKill = 1,  // write 1 to the path
+  kProcs = 2,       // freeze, kill every pid in the path, thaw
+};
+
+struct Settings {
+  uint64_t clone_flags = 0;
+  const char* into_cgroup = "";  // directory for CLONE_INTO_CGROUP; empty: none
+  uint32_t owned = 0;            // end of the control socket kills everything
+  Stream streams[3] = {};
+  uint32_t stream_index[3] = {};
+  uint32_t attach_mask = 0;  // what the control socket is attached to from the start
+  uint32_t stdin_once = 0;   // standard input closes when the first client attached to it leaves
+  uint32_t rows = 0, columns = 0;
+  const char* log_path = "";  // empty: no log
+  uint64_t log_max_size = 0;  // bytes, 0: no rotation
+  uint32_t log_max_files = 1;
+  const char* exit_path = "";  // where the exit record goes; empty: nowhere
+  const char* lock_path = "";  // gets {"pid":...} when started; the file that kLock locked
+  const char* oom_path = "";
+  const char* oom_key = "";
+  KillKind kill = KillKind::kInit;
+  const char* kill_path = "";
+  const char* freezer_path = "";
+  const char* container_socket = "";  // exec: the socket of the container to join
+  uint64_t join_namespaces = 0;       // exec: CLONE_NEW* of that container to join
+  uint32_t kill_on_end = 0;           // kill the rest of the cgroup when the first process ended
+};
+
+struct Plan {
+  Settings settings;
+  StepList host, child, exit;
+};
+
+bool decode_plan(const uint8_t* data, size_t size, Plan& plan, Failure& f);
+
+// Maps the descriptor `fd` and decodes it; the mapping lives as long as the process.
+bool read_plan(int fd, Plan& plan, Failure& f);
+
+const char* step_name(int op);
+
+}  // namespace jubako

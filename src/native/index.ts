@@ -1,0 +1,10 @@
+/** The typed door to the addon and to jubako-init. */
+export { artefactPath } from './addon.js'
+export { decodeFailure, errnoName, isNativeFailure, nativeError } from './failure.js'
+export { type InitExit, InitProcess, keepInitIn, startInit } from './init.js'
+export { encodePlan, type Field, type KillPlan, type ProcessPlan, type Step, type StreamPlan } from './plan.js'
+export { closeFd, isLocked, openPipe } from './process.js'
+export { AttachMask, encodeFrame, Frame, FrameReader, socketFromFd } from './protocol.js'
+export { seccompProgram } from './seccomp-program.js'
+export { type StepName, stepName, steps } from './steps.js'
+export { removeTree, renameNoReplace, syncFileSystem, tryFlock } from './storage.js'

@@ -1,0 +1,152 @@
+import { type StepName, steps } from './steps.js'
+
+/** One set-up or tear-down act with its fields, in the order of `native/spawn`'s readers. */
+export type Step = readonly [name: StepName, ...fields: Field[]]
+
+/** u32 and i32 are numbers, u64 bigints; strings and byte arrays are length-prefixed; lists of strings are counted. */
+export type Field = number | bigint | string | Uint8Array | readonly string[] | boolean
+
+export const Stream = { null: 0, passed: 1, pipe: 2, pty: 3 } as const
+
+export interface StreamPlan {
+  kind: keyof typeof Stream
+  /** `passed`: index of the descriptor. */
+  index?: number
+}
+
+export type KillPlan =
+  | { kind: 'init' }
+  | { kind: 'cgroup.kill'; path: string }
+  | { kind: 'procs'; procs: string; freezer: string | null }
+
+/** Everything that jubako-init needs for one process; the fields of `Settings` in native/spawn/plan.h. */
+export interface ProcessPlan {
+  /** CLONE_NEW* of the new process. */
+  cloneFlags: number
+  intoCgroup: string | null
+  /** End of the control socket kills it. */
+  owned: boolean
+  /** stdin, stdout, stderr. */
+  streams: readonly [StreamPlan, StreamPlan, StreamPlan]
+  /** What the control socket is attached to from the start (AttachMask). */
+  attachMask: number
+  stdinOnce: boolean
+  rows: number
+  columns: number
+  log: { path: string; maxSize: number; maxFiles: number } | null
+  exitPath: string | null
+  lockPath: string | null
+  oom: { path: string; key: string } | null
+  kill: KillPlan
+  containerSocket: string | null
+  /** CLONE_NEW* of the container that is joined. */
+  joinNamespaces: number
+  killOnEnd: boolean
+  host: readonly Step[]
+  child: readonly Step[]
+  exit: readonly Step[]
+}
+
+const magic = 0x314b424a
+
+class Writer {
+  #buffer: Buffer
+  #size = 0
+
+  constructor(size: number) {
+    this.#buffer = Buffer.allocUnsafe(size)
+  }
+
+  u32(value: number): void {
+    this.#room(4)
+    this.#size = this.#buffer.writeUInt32LE(value >>> 0, this.#size)
+  }
+
+  u64(value: bigint): void {
+    this.#room(8)
+    this.#size = this.#buffer.writeBigUInt64LE(BigInt.asUintN(64, value), this.#size)
+  }
+
+  text(value: string): void {
+    const room = value.length * 3
+    this.#room(room + 5)
+    const size = this.#buffer.write(value, this.#size + 4, 'utf8')
+    this.#buffer.writeUInt32LE(size, this.#size)
+    this.#size += 4 + size
+    this.#buffer[this.#size++] = 0
+  }
+
+  bytes(value: Uint8Array): void {
+    this.#room(value.length + 5)
+    this.#size = this.#buffer.writeUInt32LE(value.length, this.#size)
+    this.#buffer.set(value, this.#size)
+    this.#size += value.length
+    this.#buffer[this.#size++] = 0
+  }
+
+  field(value: Field): void {
+    if (typeof value === 'number') this.u32(value)
+    else if (typeof value === 'bigint') this.u64(value)
+    else if (typeof value === 'string') this.text(value)
+    else if (typeof value === 'boolean') this.u32(value ? 1 : 0)
+    else if (value instanceof Uint8Array) this.bytes(value)
+    else {
+      this.u32(value.length)
+      for (const text of value) this.text(text)
+    }
+  }
+
+  done(): Buffer {
+    return this.#buffer.subarray(0, this.#size)
+  }
+
+  #room(size: number): void {
+    if (this.#size + size <= this.#buffer.length) return
+    const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#size + size))
+    this.#buffer.copy(larger, 0, 0, this.#size)
+    this.#buffer = larger
+  }
+}
+
+function encodeSteps(list: readonly Step[]): Buffer {
+  const out = new Writer(8192)
+  for (const [name, ...fields] of list) {
+    const body = new Writer(256)
+    for (const field of fields) body.field(field)
+    out.u32(steps[name])
+    out.bytes(body.done())
+  }
+  return out.done()
+}
+
+/** The flat form that native/spawn/plan.cc reads. */
+export function encodePlan(plan: ProcessPlan): Buffer {
+  const out = new Writer(16384)
+  out.u32(magic)
+  out.u64(BigInt(plan.cloneFlags))
+  out.text(plan.intoCgroup ?? '')
+  out.field(plan.owned)
+  for (const stream of plan.streams) {
+    out.u32(Stream[stream.kind])
+    out.u32(stream.index ?? 0)
+  }
+  out.u32(plan.attachMask)
+  out.field(plan.stdinOnce)
+  out.u32(plan.rows)
+  out.u32(plan.columns)
+  out.text(plan.log?.path ?? '')
+  out.u64(BigInt(plan.log?.maxSize ?? 0))
+  out.u32(plan.log?.maxFiles ?? 1)
+  out.text(plan.exitPath ?? '')
+  out.text(plan.lockPath ?? '')
+  out.text(plan.oom?.path ?? '')
+  out.text(plan.oom?.key ?? '')
+  out.u32({ init: 0, 'cgroup.kill': 1, procs: 2 }[plan.kill.kind])
+  out.text(plan.kill.kind === 'cgroup.kill' ? plan.kill.path : plan.kill.kind === 'procs' ? plan.kill.procs : '')
+  out.text(plan.kill.kind === 'procs' ? (plan.kill.freezer ?? '') : '')
+  out.text(plan.containerSocket ?? '')
+  out.u64(BigInt(plan.joinNamespaces))
+  out.field(plan.killOnEnd)
+  for (const list of [plan.host, plan.child, plan.exit]) out.bytes(encodeSteps(list))
+  return out.done()
+}
