@@ -1,0 +1,104 @@
+import type { Resources } from '../cgroups/index.js'
+
+/** Where a namespace comes from: its own, the host's, or another container's. */
+export type NamespaceMode = 'private' | 'host' | `container:${string}`
+
+export interface BindMount {
+  type: 'bind'
+  source: string
+  target: string
+  readonly: boolean
+  recursive: boolean
+  propagation: string
+  createSource: boolean
+}
+
+export interface TmpfsMount {
+  type: 'tmpfs'
+  target: string
+  readonly: boolean
+  /** fsconfig options: `size=65536k`, `mode=1777`. */
+  options: string[]
+  /** Flags: `nosuid`, `nodev`, `noexec`, `ro`. */
+  flags: string[]
+}
+
+export interface DeviceMount {
+  hostPath: string
+  containerPath: string
+  permissions: string
+}
+
+export interface Ulimit {
+  name: string
+  soft: number
+  hard: number
+}
+
+/** Everything decided about a container when it was created: `config.json` in its directory. */
+export interface ContainerConfig {
+  version: 1
+  id: string
+  name: string
+  /** Milliseconds since the epoch. */
+  createdAt: number
+  /** As the caller named it. */
+  image: string
+  imageId: string
+  /** Chain ID of the topmost layer. */
+  chainId: string
+  /** Layer directories below the data root, topmost first. */
+  layers: string[]
+  entrypoint: string[]
+  command: string[]
+  env: string[]
+  workdir: string
+  user: string
+  groupAdd: string[]
+  hostname: string
+  domainname: string
+  labels: Record<string, string>
+  annotations: Record<string, string>
+  mounts: (BindMount | TmpfsMount)[]
+  readonlyRootfs: boolean
+  network: NamespaceMode | 'none'
+  pid: NamespaceMode
+  ipc: NamespaceMode
+  uts: NamespaceMode
+  cgroupns: 'host' | 'private'
+  cgroupParent: string | null
+  privileged: boolean
+  capAdd: string[]
+  capDrop: string[]
+  noNewPrivileges: boolean
+  /** null: the built-in profile. JSON text otherwise. */
+  seccomp: string | null
+  seccompUnconfined: boolean
+  systemPathsUnconfined: boolean
+  securityOpt: string[]
+  devices: DeviceMount[]
+  deviceCgroupRules: string[]
+  ulimits: Ulimit[]
+  sysctls: Record<string, string>
+  shmSize: number
+  oomScoreAdj: number
+  init: boolean
+  stopSignal: string
+  /** Seconds. */
+  stopTimeout: number
+  extraHosts: string[]
+  dns: string[]
+  dnsSearch: string[]
+  dnsOptions: string[]
+  tty: boolean
+  stdin: boolean
+  autoRemove: boolean
+  owned: boolean
+  /** Owned: the process that it dies with. The start time tells it from a later one of the same pid. */
+  owner?: { pid: number; startTime: string }
+  logDriver: 'json-file' | 'none'
+  logOptions: Record<string, string>
+  resources: Resources
+  exposedPorts: string[]
+  volumes: string[]
+}

@@ -1,0 +1,20 @@
+/** Containers: records on disk, plans, and the processes that carry them out. */
+export type { BindMount, ContainerConfig, DeviceMount, NamespaceMode, TmpfsMount, Ulimit } from './config.js'
+export {
+  connectIfRunning,
+  decodeExit,
+  type ExitInfo,
+  FramedStreams,
+  request,
+  requests,
+  waitForExit,
+} from './connection.js'
+export { Clone, rlimitNumbers } from './flags.js'
+export { followLog, type LogLine, readLog } from './log-reader.js'
+export { type ContainerPaths, Places } from './paths.js'
+export { type Host, planContainer } from './plan.js'
+export { planExec } from './plan-exec.js'
+export { type HostDevice, hostDevices } from './plan-mounts.js'
+export { withResolvers } from './resolvers.js'
+export { ContainerStore, type ManagedFiles } from './store.js'
+export { type Supervised, startSupervised } from './supervised.js'

@@ -1,0 +1,93 @@
+import type { CgroupPlan } from '../cgroups/index.js'
+import type { ProcessPlan, Step, StreamPlan } from '../native/index.js'
+import { boundingSet, type Capability, capabilitiesOfMask } from '../oci/capabilities.js'
+import type { ContainerConfig } from './config.js'
+import { Clone, rlimitNumbers } from './flags.js'
+import type { ContainerPaths } from './paths.js'
+import { containerCapabilities, type Host, identitySteps } from './plan.js'
+
+export interface ExecInput {
+  config: ContainerConfig
+  paths: ContainerPaths
+  cgroup: Pick<CgroupPlan, 'into' | 'join'>
+  host: Host
+  argv: string[]
+  env: string[]
+  user: string
+  workdir: string
+  privileged: boolean
+  tty: boolean
+  owned: boolean
+  streams: readonly [StreamPlan, StreamPlan, StreamPlan]
+  attachMask: number
+  rows: number
+  columns: number
+}
+
+/** Descriptor number, counted from the first passed one, where `exec` puts the container's pidfd (native/init/exec.cc). */
+const pidfdIndex = 31
+
+/** Turns a command for a running container into the steps of its process. */
+export function planExec(input: ExecInput): ProcessPlan {
+  const { config, cgroup } = input
+  return {
+    cloneFlags: 0,
+    intoCgroup: cgroup.into,
+    owned: input.owned,
+    streams: input.streams,
+    attachMask: input.attachMask,
+    stdinOnce: true,
+    rows: input.rows,
+    columns: input.columns,
+    log: null,
+    exitPath: null,
+    lockPath: null,
+    oom: null,
+    kill: { kind: 'init' },
+    containerSocket: input.paths.socket,
+    joinNamespaces: namespaces(config),
+    killOnEnd: false,
+    host: [],
+    child: childSteps(input),
+    exit: [],
+  }
+}
+
+function namespaces(config: ContainerConfig): number {
+  let flags = Clone.newMount
+  if (config.pid !== 'host') flags |= Clone.newPid
+  if (config.ipc !== 'host') flags |= Clone.newIpc
+  if (config.uts !== 'host') flags |= Clone.newUts
+  if (config.network !== 'host') flags |= Clone.newNetwork
+  if (config.cgroupns === 'private') flags |= Clone.newCgroup
+  return flags
+}
+
+function childSteps(input: ExecInput): Step[] {
+  const { config, cgroup } = input
+  const steps: Step[] = []
+  if (cgroup.join.length > 0) steps.push(['cgroup-join', cgroup.join])
+  if (config.oomScoreAdj !== 0) steps.push(['oom-score-adj', config.oomScoreAdj])
+  // The pid namespace was joined by the parent.
+  steps.push(['join-namespace', pidfdIndex, BigInt(namespaces(config) & ~Clone.newPid), 'container'])
+  if (input.tty) steps.push(['console', 'exec'])
+  steps.push(['session'])
+  for (const { name, soft, hard } of config.ulimits) {
+    steps.push(['rlimit', rlimitNumbers[name]!, BigInt(soft), BigInt(hard), name])
+  }
+  const own: ContainerConfig = input.privileged ? { ...config, privileged: true } : config
+  const capabilities: Capability[] = input.privileged
+    ? capabilitiesOfMask(boundingSet(input.host.processStatus))
+    : containerCapabilities(config, input.host)
+  steps.push(
+    ['user', input.user, config.groupAdd],
+    ['workdir', input.workdir === '' ? '/' : input.workdir, false],
+    ...identitySteps(
+      { ...own, noNewPrivileges: config.noNewPrivileges && !input.privileged },
+      capabilities,
+      input.host,
+    ),
+    ['execute', input.argv, input.env, false],
+  )
+  return steps
+}

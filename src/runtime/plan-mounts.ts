@@ -1,0 +1,265 @@
+import { lstatSync, readdirSync, statSync } from 'node:fs'
+import type { CgroupPlan } from '../cgroups/index.js'
+import { invalidArgument } from '../errors/index.js'
+import type { Step } from '../native/plan.js'
+import { type DeviceNode, type DeviceRule, defaultDeviceNodes } from '../oci/devices.js'
+import { maskedPaths, readonlyPaths, thermalThrottlePath } from '../oci/paths.js'
+import type { Mount } from '../overlay/index.js'
+import type { BindMount, ContainerConfig, TmpfsMount } from './config.js'
+import { Attr, Ms } from './flags.js'
+import type { ContainerPaths } from './paths.js'
+
+const guarded = Attr.nosuid | Attr.noexec | Attr.nodev
+const propagations: Readonly<Record<string, number>> = {
+  private: Ms.private,
+  rprivate: Ms.private,
+  shared: Ms.shared,
+  rshared: Ms.shared,
+  slave: Ms.slave,
+  rslave: Ms.slave,
+}
+
+const plain = true
+const mount = (
+  type: string,
+  source: string,
+  target: string,
+  attributes: number,
+  options: readonly string[],
+  strict = false,
+): Step => ['mount', type, source, target, attributes, options, strict]
+
+const bind = (
+  source: string,
+  target: string,
+  options: { recursive?: boolean; attributes?: number; propagation?: number } = {},
+): Step => [
+  'bind',
+  source,
+  target,
+  options.recursive ?? true,
+  options.attributes ?? 0,
+  true,
+  BigInt(options.propagation ?? Ms.private),
+]
+
+/** The root: the overlay, attached where the process's own mount namespace is then turned inside out. */
+export function rootSteps(root: Mount, config: ContainerConfig, scratch: string): Step[] {
+  const shared = config.mounts.some((m) => m.type === 'bind' && /shared|slave/.test(m.propagation))
+  return [
+    ['root-propagation', BigInt(Ms.rec | (shared ? Ms.slave : Ms.private))],
+    ['root-overlay', root.lowers, root.upper ?? '', root.work ?? '', root.options, 0, scratch],
+    ['root-attach', scratch],
+  ]
+}
+
+/** /proc, /dev and what else every container has (OCI runtime specification, "Default Filesystems"). */
+export function systemMountSteps(config: ContainerConfig, cgroup: CgroupPlan): Step[] {
+  const sysReadonly = config.privileged ? 0 : Attr.readonly
+  const steps: Step[] = [
+    mount('proc', 'proc', '/proc', guarded, [], plain),
+    mount('tmpfs', 'tmpfs', '/dev', Attr.nosuid | Attr.strictatime, ['mode=755', 'size=65536k'], plain),
+    mount('devpts', 'devpts', '/dev/pts', Attr.nosuid | Attr.noexec, [
+      'newinstance',
+      'ptmxmode=0666',
+      'mode=0620',
+      'gid=5',
+    ]),
+  ]
+  steps.push(mount('sysfs', 'sysfs', '/sys', guarded | sysReadonly, [], plain))
+  steps.push(...cgroupMountSteps(config, cgroup))
+  if (config.ipc === 'host') {
+    steps.push(bind('/dev/shm', '/dev/shm'))
+    if (exists('/dev/mqueue')) steps.push(bind('/dev/mqueue', '/dev/mqueue'))
+  } else {
+    steps.push(
+      mount('mqueue', 'mqueue', '/dev/mqueue', guarded, []),
+      mount('tmpfs', 'shm', '/dev/shm', guarded, ['mode=1777', `size=${config.shmSize}`]),
+    )
+  }
+  return steps
+}
+
+function exists(path: string): boolean {
+  try {
+    statSync(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function cgroupMountSteps(config: ContainerConfig, cgroup: CgroupPlan): Step[] {
+  const target = '/sys/fs/cgroup'
+  const attributes = guarded | (config.privileged ? 0 : Attr.readonly)
+  if (cgroup.version === 2) {
+    if (config.cgroupns === 'private') return [mount('cgroup2', 'cgroup', target, attributes, [])]
+    return [bind('/sys/fs/cgroup', target, { attributes })]
+  }
+  const steps: Step[] = [mount('tmpfs', 'tmpfs', target, guarded | Attr.relatime, ['mode=755', 'size=64k'])]
+  const seen = new Set<string>()
+  for (const directory of cgroup.directories) {
+    const controller = controllerOf(directory, cgroup.path)
+    if (controller === null || seen.has(controller)) continue
+    seen.add(controller)
+    steps.push(bind(directory, `${target}/${controller}`, { attributes }))
+  }
+  if (!config.privileged) steps.push(['mount-readonly', target])
+  return steps
+}
+
+/** `memory` of `/sys/fs/cgroup/memory/jubako/<id>`. */
+function controllerOf(directory: string, path: string): string | null {
+  if (!directory.endsWith(path)) return null
+  const mountPoint = directory.slice(0, -path.length)
+  return mountPoint.slice(mountPoint.lastIndexOf('/') + 1)
+}
+
+const nodeMode = { b: 0o060000, c: 0o020000 } as const
+
+export const deviceStep = (node: DeviceNode, uid = 0, gid = 0): Step => [
+  'device-node',
+  node.path,
+  nodeMode[node.type] | node.mode,
+  node.major,
+  node.minor,
+  uid,
+  gid,
+]
+
+/** Nodes and links below /dev. */
+export function deviceSteps(config: ContainerConfig, extra: readonly HostDevice[]): Step[] {
+  const steps: Step[] = defaultDeviceNodes.map((node) => deviceStep(node))
+  for (const { node, uid, gid } of extra) steps.push(deviceStep(node, uid, gid))
+  const links: [string, string][] = [
+    ['pts/ptmx', '/dev/ptmx'],
+    ['/proc/self/fd', '/dev/fd'],
+    ['/proc/self/fd/0', '/dev/stdin'],
+    ['/proc/self/fd/1', '/dev/stdout'],
+    ['/proc/self/fd/2', '/dev/stderr'],
+  ]
+  if (exists('/proc/kcore')) links.push(['/proc/kcore', '/dev/core'])
+  for (const [to, path] of links) steps.push(['symlink-in', to, path])
+  if (config.tty) steps.push(['console', ''])
+  return steps
+}
+
+/** A device of the host that the container gets. */
+export interface HostDevice {
+  node: DeviceNode
+  uid: number
+  gid: number
+  rule: DeviceRule
+}
+
+/** Looks the `--device` list (or, privileged, every node below /dev) up on the host. */
+export function hostDevices(config: ContainerConfig): HostDevice[] {
+  const devices = config.devices.flatMap(({ hostPath, containerPath, permissions }) =>
+    nodesBelow(hostPath, containerPath, permissions, true),
+  )
+  if (!config.privileged) return devices
+  const own = new Set([...defaultDeviceNodes.map(({ path }) => path), '/dev/ptmx', '/dev/console'])
+  const skip = /^\/dev\/(pts|shm|mqueue|fd)(\/|$)/
+  const all = nodesBelow('/dev', '/dev', 'rwm', false).filter(
+    ({ node }) => !own.has(node.path) && !skip.test(node.path),
+  )
+  return [...all, ...devices]
+}
+
+function nodesBelow(hostPath: string, containerPath: string, permissions: string, required: boolean): HostDevice[] {
+  let info: ReturnType<typeof statSync>
+  try {
+    info = required ? statSync(hostPath) : lstatSync(hostPath)
+  } catch (cause) {
+    if (!required) return []
+    throw invalidArgument(
+      `error gathering device information while adding custom device "${hostPath}": no such device`,
+      {
+        hint: 'name a device node of this host, for example --device /dev/fuse',
+        cause,
+      },
+    )
+  }
+  if (info!.isDirectory()) {
+    if (/^\/dev\/(pts|shm|mqueue|fd)$/.test(hostPath)) return []
+    return readdirSync(hostPath).flatMap((name) =>
+      nodesBelow(`${hostPath}/${name}`, `${containerPath}/${name}`, permissions, false),
+    )
+  }
+  if (!info!.isBlockDevice() && !info!.isCharacterDevice()) {
+    if (!required) return []
+    throw invalidArgument(
+      `error gathering device information while adding custom device "${hostPath}": not a device node`,
+      {
+        hint: 'use --mount type=bind for files',
+      },
+    )
+  }
+  const type = info!.isBlockDevice() ? 'b' : 'c'
+  const rdev = BigInt(info!.rdev)
+  const major = Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n))
+  const minor = Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n))
+  return [
+    {
+      node: { path: containerPath, type, major, minor, mode: info!.mode & 0o777 },
+      uid: info!.uid,
+      gid: info!.gid,
+      rule: { type, major, minor, access: permissions, allow: true },
+    },
+  ]
+}
+
+/** /etc/hosts, /etc/hostname and /etc/resolv.conf, which the engine keeps. */
+export function managedFileSteps(config: ContainerConfig, paths: ContainerPaths): Step[] {
+  const own = new Set(config.mounts.map(({ target }) => target))
+  const files: [string, string][] = [
+    [paths.resolvConf, '/etc/resolv.conf'],
+    [paths.hostname, '/etc/hostname'],
+    [paths.hosts, '/etc/hosts'],
+  ]
+  return files.filter(([, target]) => !own.has(target)).map(([source, target]) => bind(source, target))
+}
+
+const tmpfsFlag: Readonly<Record<string, number>> = {
+  ro: Attr.readonly,
+  nosuid: Attr.nosuid,
+  nodev: Attr.nodev,
+  noexec: Attr.noexec,
+}
+
+/** What the user mounts, parents before children. */
+export function userMountSteps(config: ContainerConfig): Step[] {
+  const depth = ({ target }: { target: string }) => target.split('/').filter((part) => part !== '').length
+  return [...config.mounts]
+    .sort((a, b) => depth(a) - depth(b))
+    .map((it) => (it.type === 'bind' ? bindStep(it) : tmpfsStep(it)))
+}
+
+function bindStep(it: BindMount): Step {
+  return bind(it.source, it.target, {
+    recursive: it.recursive,
+    attributes: it.readonly ? Attr.readonly : 0,
+    propagation: propagations[it.propagation] ?? Ms.private,
+  })
+}
+
+function tmpfsStep(it: TmpfsMount): Step {
+  let attributes = it.readonly ? Attr.readonly : 0
+  for (const flag of it.flags) attributes |= tmpfsFlag[flag] ?? 0
+  return mount('tmpfs', 'tmpfs', it.target, attributes, it.options)
+}
+
+let throttled: string[] | undefined
+
+/** Masked and read-only paths; none for privileged containers or `systempaths=unconfined`. */
+export function protectionSteps(config: ContainerConfig): Step[] {
+  if (config.privileged || config.systemPathsUnconfined) return []
+  throttled ??= readdirSync('/sys/devices/system/cpu')
+    .flatMap((name) => /^cpu(\d+)$/.exec(name)?.[1] ?? [])
+    .map((cpu) => thermalThrottlePath(Number(cpu)))
+    .filter(exists)
+  return [
+    ...[...maskedPaths, ...throttled].map((path): Step => ['mask', path]),
+    ...readonlyPaths.map((path): Step => ['readonly-path', path]),
+  ]
+}

@@ -1,0 +1,197 @@
+import type { CgroupPlan } from '../cgroups/index.js'
+import { type KillPlan, type ProcessPlan, type Step, type StreamPlan, seccompProgram } from '../native/index.js'
+import { boundingSet, type Capability, capabilityMask, resolveCapabilities } from '../oci/capabilities.js'
+import type { Mount } from '../overlay/index.js'
+import type { ContainerConfig } from './config.js'
+import { Clone, rlimitNumbers } from './flags.js'
+import type { ContainerPaths } from './paths.js'
+import {
+  deviceSteps,
+  type HostDevice,
+  managedFileSteps,
+  protectionSteps,
+  rootSteps,
+  systemMountSteps,
+  userMountSteps,
+} from './plan-mounts.js'
+
+/** What this host gives: read once by the engine. */
+export interface Host {
+  /** Text of /proc/self/status. */
+  processStatus: string
+  arch: string
+  kernelRelease: string
+}
+
+export interface PlanInput {
+  config: ContainerConfig
+  paths: ContainerPaths
+  root: Mount
+  cgroup: CgroupPlan
+  devices: readonly HostDevice[]
+  host: Host
+  streams: readonly [StreamPlan, StreamPlan, StreamPlan]
+  attachMask: number
+  rows: number
+  columns: number
+  /** Descriptors passed for namespaces of other containers, by their place in the list: pidfds. */
+  joins: readonly { index: number; flags: number; what: string }[]
+  /** For a container that is removed at its end: where its directory waits for deletion, and its name's link. */
+  removal: { trash: string; name: string } | null
+  /** Tests put failing steps in. */
+  alter?: ((plan: ProcessPlan) => ProcessPlan) | undefined
+}
+
+const sysAdmin = 1n << 21n
+
+/** Turns a container's configuration into the steps that make it. */
+export function planContainer(input: PlanInput): ProcessPlan {
+  const { config, paths, cgroup } = input
+  const plan: ProcessPlan = {
+    cloneFlags: cloneFlags(config, cgroup),
+    intoCgroup: cgroup.into,
+    owned: config.owned,
+    streams: input.streams,
+    attachMask: input.attachMask,
+    stdinOnce: config.stdin && input.attachMask !== 0,
+    rows: input.rows,
+    columns: input.columns,
+    log: logPlan(config, paths),
+    exitPath: paths.exit,
+    lockPath: paths.lock,
+    oom: cgroup.oom,
+    kill: cgroup.kill satisfies KillPlan,
+    containerSocket: null,
+    joinNamespaces: 0,
+    killOnEnd: true,
+    host: [...runSteps(paths), ...cgroupSteps(cgroup)],
+    child: childSteps(input),
+    exit: exitSteps(input),
+  }
+  return input.alter ? input.alter(plan) : plan
+}
+
+function cloneFlags(config: ContainerConfig, cgroup: CgroupPlan): number {
+  let flags = Clone.newMount
+  if (config.pid === 'private') flags |= Clone.newPid
+  if (config.ipc === 'private') flags |= Clone.newIpc
+  if (config.uts === 'private') flags |= Clone.newUts
+  if (config.network === 'none') flags |= Clone.newNetwork
+  // On v2 the process is born in its cgroup, so the namespace's root is right. On v1 it joins afterwards.
+  if (config.cgroupns === 'private' && cgroup.version === 2) flags |= Clone.newCgroup
+  return flags
+}
+
+function logPlan(config: ContainerConfig, paths: ContainerPaths): ProcessPlan['log'] {
+  if (config.logDriver === 'none') return null
+  return {
+    path: paths.log,
+    maxSize: Number(config.logOptions['max-size'] ?? 10 * 2 ** 20),
+    maxFiles: Number(config.logOptions['max-file'] ?? 5),
+  }
+}
+
+function runSteps(paths: ContainerPaths): Step[] {
+  return [
+    ['mkdir', paths.run, 0o700, true],
+    ['lock', paths.lock],
+    ['unlink', paths.exit],
+    ['listen', paths.socket],
+  ]
+}
+
+export function cgroupSteps(cgroup: CgroupPlan): Step[] {
+  return [
+    ...(cgroup.parentWrites.length > 0 ? cgroup.parents.map((path): Step => ['cgroup-parents', path]) : []),
+    ...cgroup.parentWrites.map(({ path, value, required }): Step => ['cgroup-write', path, value, required]),
+    ...cgroup.directories.map((path): Step => ['cgroup-mkdir', path, cgroup.parents]),
+    ...cgroup.writes.map(({ path, value, required }): Step => ['cgroup-write', path, value, required]),
+    ...(cgroup.deviceProgram === null || cgroup.into === null
+      ? []
+      : [['cgroup-devices', cgroup.into, cgroup.deviceProgram] as const]),
+  ]
+}
+
+function childSteps(input: PlanInput): Step[] {
+  const { config, paths, cgroup } = input
+  const steps: Step[] = []
+  if (cgroup.join.length > 0) steps.push(['cgroup-join', cgroup.join])
+  for (const { index, flags, what } of input.joins) steps.push(['join-namespace', index, BigInt(flags), what])
+  if (config.cgroupns === 'private' && cgroup.version === 1) steps.push(['unshare-cgroup'])
+  if (config.oomScoreAdj !== 0) steps.push(['oom-score-adj', config.oomScoreAdj])
+  steps.push(
+    ['keyring', config.id],
+    ...rootSteps(input.root, config, paths.run),
+    ...systemMountSteps(config, cgroup),
+    ...managedFileSteps(config, paths),
+    ...userMountSteps(config),
+    ...deviceSteps(config, input.devices),
+    ['session'],
+    ...protectionSteps(config),
+    ['pivot-root'],
+  )
+  if (config.readonlyRootfs) steps.push(['mount-readonly', '/'])
+  if (config.network === 'none') steps.push(['loopback'])
+  if (config.uts === 'private') {
+    steps.push(['hostname', config.hostname])
+    if (config.domainname !== '') steps.push(['domainname', config.domainname])
+  }
+  for (const [key, value] of Object.entries(sysctls(config))) steps.push(['sysctl', key.replaceAll('.', '/'), value])
+  for (const { name, soft, hard } of config.ulimits) {
+    steps.push(['rlimit', rlimitNumbers[name]!, BigInt(soft), BigInt(hard), name])
+  }
+  const capabilities = containerCapabilities(config, input.host)
+  steps.push(
+    ['user', config.user, config.groupAdd],
+    ['workdir', config.workdir === '' ? '/' : config.workdir, true],
+    ...identitySteps(config, capabilities, input.host),
+    ['execute', [...config.entrypoint, ...config.command], config.env, config.init],
+  )
+  return steps
+}
+
+export function containerCapabilities(config: ContainerConfig, host: Host): Capability[] {
+  return resolveCapabilities({
+    capAdd: config.capAdd,
+    capDrop: config.capDrop,
+    privileged: config.privileged,
+    bounding: boundingSet(host.processStatus),
+  })
+}
+
+/** Credentials, no_new_privs and seccomp: the last steps before the command. */
+export function identitySteps(config: ContainerConfig, capabilities: Capability[], host: Host): Step[] {
+  const mask = capabilityMask(capabilities)
+  const filtered = !config.seccompUnconfined && !config.privileged
+  const steps: Step[] = [['credentials', mask, mask, mask, 0n, 0n, filtered && !config.noNewPrivileges ? sysAdmin : 0n]]
+  if (config.noNewPrivileges) steps.push(['no-new-privileges'])
+  if (filtered) {
+    steps.push([
+      'seccomp',
+      seccompProgram(config.seccomp, { arch: host.arch, kernelRelease: host.kernelRelease, capabilities }),
+    ])
+  }
+  return steps
+}
+
+/** Docker's defaults for a network namespace of its own, then the user's. */
+function sysctls(config: ContainerConfig): Record<string, string> {
+  const own = config.network === 'none'
+  return {
+    ...(own && { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' }),
+    ...config.sysctls,
+  }
+}
+
+function exitSteps({ cgroup, paths, removal }: PlanInput): Step[] {
+  return [
+    ...cgroup.remove.map((path): Step => ['cgroup-remove', path]),
+    // The name goes while the directory still says that it is taken.
+    ...(removal === null
+      ? []
+      : [['unlink', removal.name] as const, ['remove-tree', paths.directory, removal.trash] as const]),
+    ['unlink', paths.socket],
+    ['unlink', paths.lock],
+    ['rmdir', paths.run],
+  ]
+}

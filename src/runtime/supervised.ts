@@ -1,0 +1,89 @@
+import { JubakoError } from '../errors/index.js'
+import { decodeFailure, encodePlan, Frame, type InitProcess, type ProcessPlan, startInit } from '../native/index.js'
+import { decodeExit, type ExitInfo, FramedStreams } from './connection.js'
+import { withResolvers } from './resolvers.js'
+import { setupError } from './setup-error.js'
+
+/** A process under a jubako-init of ours: a container's first or an exec'd one. */
+export interface Supervised {
+  /** On the host. */
+  pid: number
+  /** null when jubako-init was killed before it could tell. */
+  exit: Promise<ExitInfo | null>
+  /** Settles when jubako-init has cleaned up and was reaped. */
+  gone: Promise<void>
+  /** Streams over the control socket, as far as the plan attaches it. */
+  streams: FramedStreams
+  write(frame: Buffer): void
+  /** Lets the process go on without us: it must not be owned. */
+  release(): void
+  init: InitProcess
+}
+
+/**
+ * Starts jubako-init with a plan. Resolves when the command runs.
+ *
+ * @param what begins the message of an error: `cannot start container x`
+ * @throws JubakoError; everything was undone then
+ */
+export async function startSupervised(
+  role: 'supervise' | 'exec',
+  plan: ProcessPlan,
+  fds: number[],
+  title: string,
+  what: string,
+): Promise<Supervised> {
+  const started = withResolvers()
+  let pid = 0
+  let failure: Error | undefined
+  let exit: ExitInfo | null = null
+  const exited = withResolvers<ExitInfo | null>()
+  let streams: FramedStreams | undefined
+  const early: [number, Buffer][] = []
+  const onFrame = (type: number, payload: Buffer): void => {
+    switch (type) {
+      case Frame.started:
+        pid = payload.readInt32LE(0)
+        started.resolve()
+        break
+      case Frame.failed:
+        failure = setupError(decodeFailure(payload), what)
+        break
+      case Frame.exit:
+        exit = decodeExit(payload)
+        streams?.end()
+        exited.resolve(exit)
+        break
+      default:
+        if (streams === undefined) early.push([type, payload])
+        else streams.accept(type, payload)
+    }
+  }
+  const init = await startInit(role, encodePlan(plan), fds, onFrame, title)
+  streams = new FramedStreams(init.control, plan.attachMask)
+  for (const [type, payload] of early) streams.accept(type, payload)
+  const gone = init.exited.then((status) => {
+    streams?.end()
+    if (pid === 0) {
+      started.reject(
+        failure ??
+          new JubakoError('ERR_JUBAKO_SYSTEM', `${what}: jubako-init ended by signal ${status.signal ?? 'none'}`, {
+            hint: 'was it killed by hand or by the OOM killer? See the kernel log',
+          }),
+      )
+    }
+    exited.resolve(exit)
+  })
+  await started.promise
+  return {
+    pid,
+    exit: exited.promise,
+    gone,
+    streams,
+    init,
+    write: (frame) => {
+      if (!init.control.destroyed) init.control.write(frame)
+    },
+    release: () => init.control.unref(),
+  }
+}
