@@ -155,6 +155,11 @@ export interface RunOptions extends CreateOptions {
    * true: detached. The container outlives this process, its output goes to its log.
    */
   detached?: boolean
+  /** Detached only: what this process is attached to from the very start, so that no byte is missed. */
+  attach?: AttachOptions
+  /** Initial terminal size (tty only). */
+  columns?: number
+  rows?: number
   /** Progress of an image pull that `run` needs. */
   onProgress?: (event: ProgressEvent) => void
 }
@@ -252,8 +257,8 @@ export interface LogEntry {
   stream: 'stdout' | 'stderr'
   /** RFC 3339 with nanoseconds, as written. */
   time: string
-  /** One line with its line feed, or a part of a line longer than 16 KiB. */
-  data: string
+  /** The exact bytes of one line with its line feed, or of a part of a line longer than 16 KiB. */
+  data: Buffer
 }
 
 /** A sample of what a container uses. Bytes, nanoseconds, counts. */
@@ -289,16 +294,23 @@ export interface RemoveOptions {
   volumes?: boolean
 }
 
+export interface StartOptions {
+  /** The handle's `stdin`, `stdout` and `stderr` are then the container's, from its first byte on. */
+  attach?: AttachOptions
+  columns?: number
+  rows?: number
+}
+
 /** A handle on one container, valid whether or not it runs. */
 export interface Container {
   readonly id: string
   readonly name: string
-  /** Owned containers: the container's own pipes. Null otherwise (see `attach`), and `stdin` null unless asked for. */
+  /** Of an owned container, or of one started with `attach`; null otherwise. `stdin` is null unless asked for. */
   readonly stdin: Writable | null
   readonly stdout: Readable | null
   readonly stderr: Readable | null
   /** Starts a created or exited container. Resolves when its command runs; starting a running one is not an error. */
-  start(options?: { attach?: AttachOptions }): Promise<void>
+  start(options?: StartOptions): Promise<void>
   wait(): Promise<ExitStatus>
   kill(signal?: string | number): Promise<void>
   stop(options?: StopOptions): Promise<void>

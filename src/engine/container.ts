@@ -1,0 +1,294 @@
+import type { Readable, Writable } from 'node:stream'
+import { JubakoError } from '../errors/index.js'
+import { AttachMask, Frame, FrameReader, removeTree } from '../native/index.js'
+import {
+  type ContainerConfig,
+  connectIfRunning,
+  decodeExit,
+  FramedStreams,
+  followLog,
+  readLog,
+  request,
+  requests,
+  waitForExit,
+} from '../runtime/index.js'
+import type { EngineContext } from './context.js'
+import { execIn } from './exec.js'
+import { inspectContainer } from './inspect.js'
+import { selectLog } from './logs.js'
+import { signalName, signalNumber } from './signals.js'
+import { attachMask, type Started, startContainer } from './start.js'
+import { snapshotOf, summaryOf } from './state.js'
+import { networkStats } from './stats.js'
+import type {
+  Attachment,
+  AttachOptions,
+  Container,
+  ContainerStats,
+  ContainerSummary,
+  ExecOptions,
+  ExecProcess,
+  ExitStatus,
+  LogEntry,
+  LogOptions,
+  RemoveOptions,
+  StartOptions,
+  StopOptions,
+} from './types.js'
+
+const ESRCH = 3
+
+/** The engine's {@link Container}: a view on a record on disk and, if this process started it, on its supervisor. */
+export class ContainerHandle implements Container {
+  readonly id: string
+  readonly name: string
+  #started: Started | undefined
+  #stopWatching: (() => void) | undefined
+
+  constructor(
+    private readonly context: EngineContext,
+    private config: ContainerConfig,
+  ) {
+    this.id = config.id
+    this.name = config.name
+  }
+
+  get stdin(): Writable | null {
+    return this.#started?.stdin ?? null
+  }
+
+  get stdout(): Readable | null {
+    return this.#started?.stdout ?? null
+  }
+
+  get stderr(): Readable | null {
+    return this.#started?.stderr ?? null
+  }
+
+  async start(options: StartOptions & { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    if (this.context.store.isRunning(this.id)) return
+    this.#started = await startContainer(this.context, this.config, options)
+    const { supervised } = this.#started
+    if (!this.config.owned && options.attach === undefined) supervised.release()
+    const { signal } = options
+    if (signal === undefined) return
+    const abort = () => void this.kill('SIGKILL').catch(() => {})
+    signal.addEventListener('abort', abort, { once: true })
+    this.#stopWatching = () => signal.removeEventListener('abort', abort)
+    void supervised.exit.then(this.#stopWatching)
+    if (signal.aborted) abort()
+  }
+
+  async wait(): Promise<ExitStatus> {
+    const exit = this.#started === undefined ? await this.#waitForOther() : await this.#started.supervised.exit
+    if (exit === null) {
+      const lost = snapshotOf(this.context, this.config)
+      return lost.exit ?? { exitCode: 137, signal: 'SIGKILL', oomKilled: false }
+    }
+    return {
+      exitCode: exit.exitCode,
+      signal: exit.signal === 0 ? null : signalName(exit.signal),
+      oomKilled: exit.oomKilled,
+    }
+  }
+
+  async kill(signal: string | number = 'SIGKILL'): Promise<void> {
+    const number = signalNumber(signal)
+    const errno = await request(this.#paths.socket, requests.kill(number))
+    if (errno === 0) return
+    if (errno === null || errno === ESRCH) throw notRunning(this.config)
+    throw new JubakoError('ERR_JUBAKO_SYSTEM', `cannot kill container ${this.name}`, {
+      errno,
+      syscall: 'pidfd_send_signal',
+    })
+  }
+
+  async stop(options: StopOptions = {}): Promise<void> {
+    if (!this.context.store.isRunning(this.id)) return
+    const signal = options.signal ?? this.config.stopSignal
+    const timeout = options.timeout ?? this.config.stopTimeout
+    const cgroup = this.#cgroup
+    const ended = waitForExit(this.#paths.socket)
+    if ((await request(this.#paths.socket, requests.kill(signalNumber(signal)))) === null) return
+    // A frozen process takes a signal only when it runs again.
+    if (cgroup.state() !== 'thawed') await cgroup.thaw()
+    let timer: NodeJS.Timeout | undefined
+    if (timeout >= 0) {
+      timer = setTimeout(() => void request(this.#paths.socket, requests.kill(9)).catch(() => {}), timeout * 1000)
+    }
+    try {
+      await ended
+    } finally {
+      clearTimeout(timer)
+    }
+    await this.#settled()
+  }
+
+  async pause(): Promise<void> {
+    const { state } = snapshotOf(this.context, this.config)
+    if (state === 'paused') throw stateError(`Container ${this.id} is already paused`)
+    if (state !== 'running') throw notRunning(this.config)
+    await this.#cgroup.freeze()
+  }
+
+  async unpause(): Promise<void> {
+    const { state } = snapshotOf(this.context, this.config)
+    if (state !== 'paused') throw stateError(`Container ${this.id} is not paused`)
+    await this.#cgroup.thaw()
+  }
+
+  exec(command: string[], options: ExecOptions = {}): Promise<ExecProcess> {
+    return execIn(this.context, this.config, command, options)
+  }
+
+  async attach(options: AttachOptions = {}): Promise<Attachment> {
+    const socket = await connectIfRunning(this.#paths.socket)
+    if (socket === null) throw notRunning(this.config)
+    const mask = attachMask(options, this.config.stdin, this.config.tty)
+    const streams = new FramedStreams(socket, mask | AttachMask.stdout)
+    let status: ExitStatus | null = null
+    const reader = new FrameReader((type, payload) => {
+      if (streams.accept(type, payload) || type !== Frame.exit) return
+      const exit = decodeExit(payload)
+      const { exitCode, signal, oomKilled } = exit
+      status = { exitCode, signal: signal === 0 ? null : signalName(signal), oomKilled }
+    })
+    socket.on('data', (chunk: Buffer) => reader.push(chunk))
+    socket.on('error', () => {})
+    socket.on('end', () => socket.destroy())
+    const ended = new Promise<ExitStatus | null>((resolve) => {
+      socket.on('close', () => {
+        streams.end()
+        resolve(status)
+      })
+    })
+    socket.write(Buffer.concat([requests.attach(mask), requests.wait()]))
+    return {
+      stdin: streams.stdin,
+      stdout: streams.stdout!,
+      stderr: streams.stderr,
+      detach: () => socket.destroy(),
+      ended,
+    }
+  }
+
+  async resize(columns: number, rows: number): Promise<void> {
+    const frame = requests.resize(columns, rows)
+    if (this.#started !== undefined) {
+      this.#started.supervised.write(frame)
+      return
+    }
+    const socket = await connectIfRunning(this.#paths.socket)
+    if (socket === null) throw notRunning(this.config)
+    await new Promise<void>((resolve) => socket.end(frame, () => resolve()))
+    socket.destroy()
+  }
+
+  async *logs(options: LogOptions = {}): AsyncGenerator<LogEntry> {
+    if (this.config.logDriver === 'none') {
+      throw new JubakoError('ERR_JUBAKO_UNSUPPORTED', 'configured logging driver does not support reading', {
+        hint: this.config.owned ? 'an owned container keeps no log: read its stdout' : 'use --log-driver json-file',
+      })
+    }
+    const { log, socket } = this.#paths
+    const lines = options.follow ? followLog(log, waitForExit(socket), options.signal) : readLog(log)
+    yield* selectLog(lines, options)
+  }
+
+  async stats(): Promise<ContainerStats> {
+    const { pid, state } = snapshotOf(this.context, this.config)
+    if (state !== 'running' && state !== 'paused') throw notRunning(this.config)
+    return { ...this.#cgroup.stats(), network: this.config.network === 'host' ? {} : networkStats(pid) }
+  }
+
+  async summary(): Promise<ContainerSummary> {
+    return summaryOf(this.context, this.config)
+  }
+
+  async inspect(): Promise<Record<string, unknown>> {
+    return inspectContainer(this.context, this.config)
+  }
+
+  async remove(options: RemoveOptions = {}): Promise<void> {
+    const { store } = this.context
+    if (store.isRunning(this.id)) {
+      if (!options.force) {
+        throw new JubakoError(
+          'ERR_JUBAKO_CONFLICT',
+          `cannot remove container "${this.name}": container is running: stop the container before removing or force remove`,
+        )
+      }
+      const cgroup = this.#cgroup
+      const ended = waitForExit(this.#paths.socket)
+      await request(this.#paths.socket, requests.kill(9))
+      if (cgroup.state() !== 'thawed') await cgroup.thaw()
+      await ended
+      await this.#settled()
+    }
+    await removeContainer(this.context, this.config)
+  }
+
+  async close(): Promise<void> {
+    if (!this.config.owned) return
+    const started = this.#started
+    if (started === undefined) {
+      await removeContainer(this.context, this.config)
+      return
+    }
+    // The end of the control socket is the order to kill and remove everything.
+    started.supervised.init.control.end()
+    for (const stream of [started.stdin, started.stdout, started.stderr]) stream?.destroy()
+    await started.supervised.gone
+    this.context.store.releaseName(this.name, this.id)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Everything of the run is gone: the process, its cgroup and, with autoRemove, the files. */
+  async #settled(): Promise<void> {
+    if (this.#started !== undefined) {
+      await this.#started.supervised.gone
+      return
+    }
+    for (let attempt = 0; this.context.store.isRunning(this.id) && attempt < 500; attempt++) {
+      await new Promise((resolve) => setTimeout(resolve, attempt < 20 ? 1 : 10))
+    }
+  }
+
+  async #waitForOther(): Promise<Awaited<ReturnType<typeof waitForExit>>> {
+    const live = await waitForExit(this.#paths.socket)
+    return live ?? this.context.store.exitRecord(this.id) ?? null
+  }
+
+  get #paths() {
+    return this.context.store.places.of(this.id)
+  }
+
+  get #cgroup() {
+    return this.context.cgroups.open(this.id, { parent: this.config.cgroupParent ?? this.context.cgroupParent })
+  }
+}
+
+const stateError = (message: string): JubakoError => new JubakoError('ERR_JUBAKO_STATE', message)
+
+function notRunning(config: ContainerConfig): JubakoError {
+  return new JubakoError('ERR_JUBAKO_STATE', `container ${config.id} is not running`, {
+    hint: `start it with: jubako start ${config.name}`,
+  })
+}
+
+/** Removes a container that does not run: record, files, name, and what a killed supervisor left. */
+export async function removeContainer(context: EngineContext, config: ContainerConfig): Promise<void> {
+  const { store } = context
+  const paths = store.places.of(config.id)
+  const cgroup = context.cgroups.open(config.id, { parent: config.cgroupParent ?? context.cgroupParent })
+  if (cgroup.exists()) {
+    await cgroup.kill()
+    await cgroup.remove()
+  }
+  store.moveToTrash(config)
+  await removeTree(paths.run)
+  await store.emptyTrash(config.id)
+}

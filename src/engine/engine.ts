@@ -1,0 +1,249 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Readable } from 'node:stream'
+import { type CgroupHost, detectCgroups } from '../cgroups/index.js'
+import { invalidArgument, isJubakoError, JubakoError } from '../errors/index.js'
+import { ImageStore, type ResolvedImage } from '../images/index.js'
+import { artefactPath, keepInitIn, type ProcessPlan } from '../native/index.js'
+import { ContainerStore, Places } from '../runtime/index.js'
+import { ContainerHandle } from './container.js'
+import type { EngineContext } from './context.js'
+import { managedFiles } from './files.js'
+import { engineInfo } from './info.js'
+import { inspectImage } from './inspect-image.js'
+import { mergeConfig } from './merge.js'
+import { generateName, isValidName } from './names.js'
+import { summaryOf } from './state.js'
+import { removeCgroupParents, sweep } from './sweep.js'
+import type {
+  Container,
+  ContainerSummary,
+  CreateOptions,
+  EngineInfo,
+  EngineOptions,
+  ImageSummary,
+  LoadedImage,
+  LoadOptions,
+  PullOptions,
+  PullResult,
+  RemovedImage,
+  RunOptions,
+} from './types.js'
+import { layerUnpacker } from './unpacker.js'
+
+const defaultRoot = '/var/lib/jubako'
+const defaultRunRoot = '/run/jubako'
+
+/** Options for tests: not part of the public interface. */
+export interface InternalOptions {
+  alterPlan?: (plan: ProcessPlan) => ProcessPlan
+}
+
+/**
+ * A container engine on one data root. Any number of engines, in any number of processes, share a root.
+ *
+ * @example
+ * await using engine = await Engine.open()
+ * await using c = await engine.run('debian:12', ['echo', 'hi'])
+ */
+export class Engine {
+  readonly root: string
+  readonly runRoot: string
+  readonly #context: EngineContext
+  readonly #owned = new Set<ContainerHandle>()
+
+  private constructor(context: EngineContext) {
+    this.root = context.root
+    this.runRoot = context.runRoot
+    this.#context = context
+  }
+
+  /**
+   * Opens (and on first use makes) a data root.
+   *
+   * @throws JubakoError ERR_JUBAKO_UNSUPPORTED when not root or when the kernel lacks something that nothing works without
+   */
+  static async open(options: EngineOptions & InternalOptions = {}): Promise<Engine> {
+    if (process.geteuid?.() !== 0) {
+      throw new JubakoError('ERR_JUBAKO_UNSUPPORTED', 'jubako needs to run as root', { hint: 'use sudo' })
+    }
+    const root = resolve(options.root ?? defaultRoot)
+    const runRoot = resolve(options.runRoot ?? defaultRunRoot)
+    const store = new ContainerStore(new Places(root, runRoot))
+    store.prepare()
+    mkdirSync(`${root}/bin`, { recursive: true, mode: 0o700 })
+    keepInitIn(`${root}/bin`)
+    let cgroups: CgroupHost | undefined
+    const context: EngineContext = {
+      root,
+      runRoot,
+      store,
+      images: ImageStore.open({
+        root,
+        unpacker: layerUnpacker,
+        helloProgram: artefactPath('jubako-hello'),
+        roots: () => {
+          const all = store.all()
+          return {
+            layers: all.map(({ chainId }) => chainId as never).filter((id) => id !== ''),
+            images: all.map(({ imageId }) => imageId as never),
+          }
+        },
+      }),
+      get cgroups() {
+        cgroups ??= detectCgroups()
+        return cgroups
+      },
+      cgroupParent: cgroupParentOf(runRoot),
+      alterPlan: options.alterPlan,
+      cgroupParents: new Set(),
+    }
+    await sweep(context)
+    return new Engine(context)
+  }
+
+  async pull(reference: string, options: PullOptions = {}): Promise<PullResult> {
+    return this.#context.images.pull(reference, options)
+  }
+
+  /** Images of a `docker save` archive, an OCI archive or layout; a path or the archive's bytes. */
+  async load(source: string | Readable, options: LoadOptions = {}): Promise<LoadedImage[]> {
+    return this.#context.images.load(source, options)
+  }
+
+  async images(): Promise<ImageSummary[]> {
+    return this.#context.images.list()
+  }
+
+  /** Docker's `inspect` shape. */
+  async inspectImage(nameOrId: string): Promise<Record<string, unknown>> {
+    return inspectImage(this.#context, nameOrId)
+  }
+
+  async removeImage(nameOrId: string, options: { force?: boolean; noPrune?: boolean } = {}): Promise<RemovedImage[]> {
+    const { store, images } = this.#context
+    return images.remove(nameOrId, {
+      force: options.force ?? false,
+      inUse: (id) =>
+        store
+          .all()
+          .filter((config) => config.imageId === id)
+          .map((config) => ({ id: config.id, running: store.isRunning(config.id) })),
+    })
+  }
+
+  async tag(source: string, target: string): Promise<void> {
+    await this.#context.images.tag(source, target)
+  }
+
+  /** Makes a container that is not started. */
+  async create(image: string, command: readonly string[] = [], options: CreateOptions = {}): Promise<Container> {
+    return this.#create(image, command, options, { owned: false, autoRemove: options.autoRemove ?? false })
+  }
+
+  /** Makes and starts a container; resolves when its command runs. See {@link RunOptions.detached}. */
+  async run(image: string, command: readonly string[] = [], options: RunOptions = {}): Promise<Container> {
+    const owned = !(options.detached ?? false)
+    const container = await this.#create(image, command, options, {
+      owned,
+      autoRemove: owned || (options.autoRemove ?? false),
+    })
+    try {
+      await container.start({
+        ...(options.attach !== undefined && { attach: options.attach }),
+        ...(options.columns !== undefined && { columns: options.columns }),
+        ...(options.rows !== undefined && { rows: options.rows }),
+        ...(owned && { signal: options.signal }),
+      })
+    } catch (error) {
+      // As docker has it: what could not start stays `created`, unless it was to be removed.
+      if (owned || options.autoRemove) await container.remove({ force: true }).catch(() => {})
+      throw error
+    }
+    if (owned) this.#owned.add(container)
+    return container
+  }
+
+  /**
+   * By name, id or unique beginning of an id.
+   *
+   * @throws JubakoError ERR_JUBAKO_NOT_FOUND
+   */
+  async container(nameOrId: string): Promise<Container> {
+    return new ContainerHandle(this.#context, this.#context.store.find(nameOrId))
+  }
+
+  /** Newest first; only running ones unless `all`. */
+  async containers(options: { all?: boolean } = {}): Promise<ContainerSummary[]> {
+    return this.#context.store
+      .all()
+      .map((config) => summaryOf(this.#context, config))
+      .filter(({ state }) => options.all || state === 'running' || state === 'paused')
+      .sort((a, b) => b.createdAt - a.createdAt)
+  }
+
+  async info(): Promise<EngineInfo> {
+    return engineInfo(this.#context)
+  }
+
+  /** Kills and removes the containers this engine owns. Detached ones go on. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#owned].map((container) => container.close()))
+    this.#owned.clear()
+    removeCgroupParents(this.#context)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #create(
+    image: string,
+    command: readonly string[],
+    options: CreateOptions & Pick<RunOptions, 'onProgress'>,
+    kind: { owned: boolean; autoRemove: boolean },
+  ): Promise<ContainerHandle> {
+    options.signal?.throwIfAborted()
+    const { store, images, cgroups } = this.#context
+    if (options.name !== undefined && !isValidName(options.name)) {
+      throw invalidArgument(`Invalid container name (${options.name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`, {
+        hint: 'at least two characters, the first a letter or digit',
+      })
+    }
+    const resolved = await images.ensure(image, {
+      policy: options.pull ?? 'missing',
+      platform: options.platform,
+      ...(options.onProgress !== undefined && { onProgress: options.onProgress }),
+      signal: options.signal,
+    })
+    for (let attempt = 0; ; attempt++) {
+      const config = mergeConfig(resolved, command, options, {
+        name: options.name ?? generateName(attempt),
+        reference: image,
+        root: this.root,
+        ...kind,
+      })
+      cgroups.check(config.resources)
+      try {
+        store.create(config, managedFiles(config), rootOwner(resolved))
+        return new ContainerHandle(this.#context, config)
+      } catch (error) {
+        if (options.name !== undefined || attempt >= 10 || !isJubakoError(error, 'ERR_JUBAKO_CONFLICT')) throw error
+      }
+    }
+  }
+}
+
+function rootOwner(image: ResolvedImage): { mode: number; uid: number; gid: number } {
+  const top = image.layers[0]
+  if (top === undefined) return { mode: 0o755, uid: 0, gid: 0 }
+  const { mode, uid, gid } = statSync(top)
+  return { mode, uid, gid }
+}
+
+/** Stores that live side by side keep their cgroups apart, so that one never sweeps the other's. */
+function cgroupParentOf(runRoot: string): string {
+  if (runRoot === defaultRunRoot) return '/jubako'
+  return `/jubako-${createHash('sha256').update(runRoot).digest('hex').slice(0, 8)}`
+}

@@ -1,0 +1,96 @@
+import { invalidArgument, JubakoError } from '../errors/index.js'
+import { type ContainerConfig, planExec, requests, startSupervised } from '../runtime/index.js'
+import type { EngineContext } from './context.js'
+import { readHost } from './host.js'
+import { signalName, signalNumber } from './signals.js'
+import { attachMask, StdioPipes, supervisedStreams } from './start.js'
+import type { ExecOptions, ExecProcess, ExitStatus } from './types.js'
+
+function environment(config: ContainerConfig, options: ExecOptions): string[] {
+  const given = options.env ?? []
+  const entries = Array.isArray(given) ? given : Object.entries(given).map(([name, value]) => `${name}=${value}`)
+  const merged = new Map<string, string>()
+  const terminal = options.tty && !config.tty ? ['TERM=xterm'] : []
+  for (const entry of [...terminal, ...config.env, ...entries]) {
+    const at = entry.indexOf('=')
+    if (at > 0) merged.set(entry.slice(0, at), entry)
+  }
+  return [...merged.values()]
+}
+
+/** Starts a process in a running container. */
+export async function execIn(
+  context: EngineContext,
+  config: ContainerConfig,
+  command: string[],
+  options: ExecOptions,
+): Promise<ExecProcess> {
+  if (command.length === 0 || command[0] === '') throw invalidArgument('no command specified')
+  options.signal?.throwIfAborted()
+  const parent = config.cgroupParent ?? context.cgroupParent
+  const cgroup = context.cgroups.open(config.id, { parent })
+  if (!context.store.isRunning(config.id)) {
+    throw new JubakoError('ERR_JUBAKO_STATE', `container ${config.id} is not running`, {
+      hint: `start it with: jubako start ${config.name}`,
+    })
+  }
+  if (cgroup.state() !== 'thawed') {
+    throw new JubakoError('ERR_JUBAKO_STATE', `Container ${config.id} is paused, unpause the container before exec`, {
+      hint: `jubako unpause ${config.name}`,
+    })
+  }
+  const tty = options.tty ?? false
+  const stdin = options.stdin ?? false
+  const detached = options.detached ?? false
+  const pipes = detached || tty ? undefined : new StdioPipes(stdin)
+  const mask = tty && !detached ? attachMask({}, stdin, true) : 0
+  const nowhere = [{ kind: 'null' }, { kind: 'null' }, { kind: 'null' }] as const
+  const plan = planExec({
+    config,
+    paths: context.store.places.of(config.id),
+    cgroup: context.cgroups.plan(config.id, {}, null, { parent }),
+    host: readHost(),
+    argv: command,
+    env: environment(config, options),
+    user: options.user ?? config.user,
+    workdir: options.workdir ?? config.workdir,
+    privileged: options.privileged ?? false,
+    tty,
+    owned: !detached,
+    streams: pipes?.streams ?? (tty ? supervisedStreams({ tty, stdin }) : nowhere),
+    attachMask: mask,
+    rows: options.rows ?? 0,
+    columns: options.columns ?? 0,
+  })
+  let supervised: Awaited<ReturnType<typeof startSupervised>>
+  try {
+    const what = `cannot exec in container ${config.name}`
+    supervised = await startSupervised('exec', plan, pipes?.fds ?? [], config.id, what)
+  } catch (error) {
+    pipes?.abandon()
+    throw error
+  }
+  const ends = pipes?.take() ?? supervised.streams
+  const kill = async (signal: string | number = 'SIGKILL'): Promise<void> => {
+    supervised.write(requests.kill(signalNumber(signal)))
+  }
+  options.signal?.addEventListener('abort', () => void kill('SIGKILL'), { once: true })
+  if (detached) supervised.release()
+  const status = supervised.exit.then((exit): ExitStatus => {
+    if (exit === null) return { exitCode: 137, signal: 'SIGKILL', oomKilled: false }
+    return {
+      exitCode: exit.exitCode,
+      signal: exit.signal === 0 ? null : signalName(exit.signal),
+      oomKilled: exit.oomKilled,
+    }
+  })
+  return {
+    pid: supervised.pid,
+    stdin: ends.stdin,
+    stdout: ends.stdout,
+    stderr: ends.stderr,
+    wait: () => status,
+    kill,
+    resize: async (columns, rows) => supervised.write(requests.resize(columns, rows)),
+  }
+}

@@ -1,0 +1,189 @@
+import { maskedPaths, readonlyPaths } from '../oci/paths.js'
+import type { ContainerConfig } from '../runtime/index.js'
+import type { EngineContext } from './context.js'
+import { snapshotOf } from './state.js'
+
+const zeroTime = '0001-01-01T00:00:00Z'
+const iso = (ms: number | null): string => (ms === null || ms === 0 ? zeroTime : new Date(ms).toISOString())
+const orNull = <T>(list: T[]): T[] | null => (list.length === 0 ? null : list)
+
+/** Docker's `State` object (Engine API 1.51, ContainerState). */
+function stateOf(context: EngineContext, config: ContainerConfig): Record<string, unknown> {
+  const { state, pid, startedAt, finishedAt, exit } = snapshotOf(context, config)
+  return {
+    Status: state,
+    Running: state === 'running' || state === 'paused',
+    Paused: state === 'paused',
+    Restarting: false,
+    OOMKilled: exit?.oomKilled ?? false,
+    Dead: false,
+    Pid: pid,
+    ExitCode: exit?.exitCode ?? 0,
+    Error: '',
+    StartedAt: iso(startedAt),
+    FinishedAt: iso(finishedAt),
+  }
+}
+
+function hostConfig(config: ContainerConfig): Record<string, unknown> {
+  const { resources: r } = config
+  const privileged = config.privileged || config.systemPathsUnconfined
+  const throttles = (list: { path: string; rate: number }[] | undefined) =>
+    list === undefined ? null : list.map(({ path, rate }) => ({ Path: path, Rate: rate }))
+  return {
+    Binds: orNull(
+      config.mounts.flatMap((m) => (m.type === 'bind' ? [`${m.source}:${m.target}${m.readonly ? ':ro' : ''}`] : [])),
+    ),
+    ContainerIDFile: '',
+    LogConfig: { Type: config.logDriver, Config: config.logOptions },
+    NetworkMode: config.network,
+    PortBindings: {},
+    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+    AutoRemove: config.autoRemove,
+    VolumeDriver: '',
+    VolumesFrom: null,
+    CapAdd: orNull(config.capAdd),
+    CapDrop: orNull(config.capDrop),
+    CgroupnsMode: config.cgroupns,
+    Dns: config.dns,
+    DnsOptions: config.dnsOptions,
+    DnsSearch: config.dnsSearch,
+    ExtraHosts: orNull(config.extraHosts),
+    GroupAdd: orNull(config.groupAdd),
+    IpcMode: config.ipc,
+    Cgroup: '',
+    Links: null,
+    OomScoreAdj: config.oomScoreAdj,
+    PidMode: config.pid === 'private' ? '' : config.pid,
+    Privileged: config.privileged,
+    PublishAllPorts: false,
+    ReadonlyRootfs: config.readonlyRootfs,
+    SecurityOpt: orNull(config.securityOpt),
+    UTSMode: config.uts === 'private' ? '' : config.uts,
+    UsernsMode: '',
+    ShmSize: config.shmSize,
+    Sysctls: config.sysctls,
+    Runtime: 'jubako',
+    CpuShares: r.cpuShares ?? 0,
+    Memory: r.memory ?? 0,
+    NanoCpus: Math.round((r.cpus ?? 0) * 1e9),
+    CgroupParent: config.cgroupParent ?? '',
+    BlkioWeight: r.blkioWeight ?? 0,
+    BlkioWeightDevice: r.blkioWeightDevice?.map(({ path, weight }) => ({ Path: path, Weight: weight })) ?? [],
+    BlkioDeviceReadBps: throttles(r.deviceReadBps),
+    BlkioDeviceWriteBps: throttles(r.deviceWriteBps),
+    BlkioDeviceReadIOps: throttles(r.deviceReadIops),
+    BlkioDeviceWriteIOps: throttles(r.deviceWriteIops),
+    CpuPeriod: r.cpuPeriod ?? 0,
+    CpuQuota: r.cpuQuota ?? 0,
+    CpusetCpus: r.cpusetCpus ?? '',
+    CpusetMems: r.cpusetMems ?? '',
+    Devices: config.devices.map((d) => ({
+      PathOnHost: d.hostPath,
+      PathInContainer: d.containerPath,
+      CgroupPermissions: d.permissions,
+    })),
+    DeviceCgroupRules: orNull(config.deviceCgroupRules),
+    MemoryReservation: r.memoryReservation ?? 0,
+    MemorySwap: r.memorySwap ?? (r.memory === undefined ? 0 : r.memory * 2),
+    MemorySwappiness: r.memorySwappiness ?? null,
+    OomKillDisable: r.oomKillDisable ?? false,
+    PidsLimit: r.pidsLimit ?? null,
+    Ulimits: config.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
+    Tmpfs: Object.fromEntries(
+      config.mounts.flatMap((m) => (m.type === 'tmpfs' ? [[m.target, [...m.flags, ...m.options].join(',')]] : [])),
+    ),
+    Init: config.init,
+    MaskedPaths: privileged ? null : maskedPaths,
+    ReadonlyPaths: privileged ? null : readonlyPaths,
+  }
+}
+
+/** Docker's `inspect` of a container (Engine API 1.51, ContainerInspectResponse). */
+export function inspectContainer(context: EngineContext, config: ContainerConfig): Record<string, unknown> {
+  const paths = context.store.places.of(config.id)
+  const argv = [...config.entrypoint, ...config.command]
+  return {
+    Id: config.id,
+    Created: iso(config.createdAt),
+    Path: argv[0] ?? '',
+    Args: argv.slice(1),
+    State: stateOf(context, config),
+    Image: config.imageId,
+    ResolvConfPath: paths.resolvConf,
+    HostnamePath: paths.hostname,
+    HostsPath: paths.hosts,
+    LogPath: config.logDriver === 'none' ? '' : paths.log,
+    Name: `/${config.name}`,
+    RestartCount: 0,
+    Driver: 'overlay2',
+    Platform: 'linux',
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: '',
+    ExecIDs: null,
+    HostConfig: hostConfig(config),
+    GraphDriver: {
+      Name: 'overlay2',
+      Data: {
+        LowerDir: config.layers.map((path) => (path.startsWith('/') ? path : `${context.root}/${path}`)).join(':'),
+        UpperDir: paths.upper,
+        WorkDir: paths.work,
+      },
+    },
+    Mounts: config.mounts.flatMap((m) =>
+      m.type === 'bind'
+        ? [
+            {
+              Type: 'bind',
+              Source: m.source,
+              Destination: m.target,
+              Mode: m.readonly ? 'ro' : '',
+              RW: !m.readonly,
+              Propagation: m.propagation,
+            },
+          ]
+        : [],
+    ),
+    Config: {
+      Hostname: config.hostname,
+      Domainname: config.domainname,
+      User: config.user,
+      AttachStdin: false,
+      AttachStdout: true,
+      AttachStderr: true,
+      ...(config.exposedPorts.length > 0 && {
+        ExposedPorts: Object.fromEntries(config.exposedPorts.map((port) => [port, {}])),
+      }),
+      Tty: config.tty,
+      OpenStdin: config.stdin,
+      StdinOnce: config.stdin,
+      Env: config.env,
+      Cmd: orNull(config.command),
+      Image: config.image,
+      Volumes: config.volumes.length === 0 ? null : Object.fromEntries(config.volumes.map((path) => [path, {}])),
+      WorkingDir: config.workdir,
+      Entrypoint: orNull(config.entrypoint),
+      OnBuild: null,
+      Labels: config.labels,
+      ...(config.stopSignal !== 'SIGTERM' && { StopSignal: config.stopSignal }),
+      StopTimeout: config.stopTimeout,
+    },
+    NetworkSettings: {
+      Bridge: '',
+      SandboxID: '',
+      SandboxKey: '',
+      Ports: {},
+      Networks: {
+        [config.network]: {
+          IPAMConfig: null,
+          Links: null,
+          Aliases: null,
+          MacAddress: '',
+          NetworkID: '',
+          IPAddress: '',
+        },
+      },
+    },
+  }
+}

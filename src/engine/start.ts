@@ -1,0 +1,152 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { Socket } from 'node:net'
+import type { Readable, Writable } from 'node:stream'
+import { JubakoError } from '../errors/index.js'
+import { AttachMask, closeFd, openPipe, type StreamPlan } from '../native/index.js'
+import { allowAllDevices, defaultDeviceRules, parseDeviceCgroupRule } from '../oci/devices.js'
+import { overlay } from '../overlay/index.js'
+import { type ContainerConfig, hostDevices, planContainer, type Supervised, startSupervised } from '../runtime/index.js'
+import { bootId } from './boot.js'
+import type { EngineContext } from './context.js'
+import { readHost } from './host.js'
+import { joinFlags, openJoins } from './joins.js'
+import type { AttachOptions, StartOptions } from './types.js'
+
+/** A started container and this process's ends of its standard streams. */
+export interface Started {
+  supervised: Supervised
+  stdin: Writable | null
+  stdout: Readable | null
+  stderr: Readable | null
+}
+
+/** Pipes between this process and an owned container or exec: no byte passes through jubako-init. */
+export class StdioPipes {
+  readonly fds: number[] = []
+  readonly streams: [StreamPlan, StreamPlan, StreamPlan] = [{ kind: 'null' }, { kind: 'null' }, { kind: 'null' }]
+  readonly #ours: (number | null)[] = [null, null, null]
+
+  constructor(stdin: boolean) {
+    for (let i = stdin ? 0 : 1; i < 3; i++) {
+      const [read, write] = openPipe()
+      this.streams[i] = { kind: 'passed', index: this.fds.length }
+      this.fds.push(i === 0 ? read : write)
+      this.#ours[i] = i === 0 ? write : read
+    }
+  }
+
+  /** After the start: their ends are the container's alone now. */
+  take(): { stdin: Writable | null; stdout: Readable; stderr: Readable } {
+    this.#closeTheirs()
+    const [stdin, stdout, stderr] = this.#ours
+    const readable = (fd: number) => new Socket({ fd, readable: true, writable: false })
+    return {
+      stdin: stdin === null ? null : new Socket({ fd: stdin!, readable: false, writable: true }),
+      stdout: readable(stdout!),
+      stderr: readable(stderr!),
+    }
+  }
+
+  abandon(): void {
+    this.#closeTheirs()
+    for (const fd of this.#ours) if (fd !== null) closeFd(fd)
+  }
+
+  #closeTheirs(): void {
+    for (const fd of this.fds.splice(0)) closeFd(fd)
+  }
+}
+
+export function attachMask(options: AttachOptions | undefined, stdinOpen: boolean, tty: boolean): number {
+  if (options === undefined) return 0
+  return (
+    ((options.stdin ?? stdinOpen) && stdinOpen ? AttachMask.stdin : 0) |
+    ((options.stdout ?? true) ? AttachMask.stdout : 0) |
+    (!tty && (options.stderr ?? true) ? AttachMask.stderr : 0)
+  )
+}
+
+export function supervisedStreams(config: { tty: boolean; stdin: boolean }): [StreamPlan, StreamPlan, StreamPlan] {
+  if (config.tty) return [{ kind: 'pty' }, { kind: 'pty' }, { kind: 'pty' }]
+  return [{ kind: config.stdin ? 'pipe' : 'null' }, { kind: 'pipe' }, { kind: 'pipe' }]
+}
+
+function createBindSources(config: ContainerConfig): void {
+  for (const mount of config.mounts) {
+    if (mount.type !== 'bind' || !mount.createSource) continue
+    try {
+      mkdirSync(mount.source, { recursive: true, mode: 0o755 })
+    } catch (error) {
+      // A file is there already: it is what is mounted.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+        throw new JubakoError('ERR_JUBAKO_INVALID_ARGUMENT', `cannot create bind source '${mount.source}'`, {
+          cause: error,
+          hint: 'create the directory yourself',
+        })
+      }
+    }
+  }
+}
+
+/** Makes the plan of a container's first process and carries it out. */
+export async function startContainer(
+  context: EngineContext,
+  config: ContainerConfig,
+  options: StartOptions,
+): Promise<Started> {
+  const { store, cgroups } = context
+  const paths = store.places.of(config.id)
+  createBindSources(config)
+  const devices = hostDevices(config)
+  const rules = config.privileged
+    ? [allowAllDevices]
+    : [
+        ...defaultDeviceRules,
+        ...devices.map(({ rule }) => rule),
+        ...config.deviceCgroupRules.map(parseDeviceCgroupRule),
+      ]
+  const cgroup = cgroups.plan(config.id, config.resources, rules, {
+    parent: config.cgroupParent ?? context.cgroupParent,
+  })
+  for (const path of cgroup.parents) context.cgroupParents.add(path)
+  // A terminal's master stays with the supervisor: then its bytes are frames of the control socket.
+  const pipes = config.owned && !config.tty ? new StdioPipes(config.stdin) : undefined
+  const attach = config.owned ? (config.tty ? {} : undefined) : options.attach
+  const mask = attachMask(attach, config.stdin, config.tty)
+  const joins = await openJoins(context, config)
+  try {
+    const fds = [...(pipes?.fds ?? []), ...joins.map(({ fd }) => fd)]
+    const first = pipes?.fds.length ?? 0
+    const plan = planContainer({
+      config,
+      paths,
+      root: overlay({
+        lowers: config.layers.map((path) => (path.startsWith('/') ? path : `${context.root}/${path}`)),
+        upper: paths.upper,
+        work: paths.work,
+        volatile: config.autoRemove,
+      }),
+      cgroup,
+      devices,
+      host: readHost(),
+      streams: pipes?.streams ?? supervisedStreams(config),
+      attachMask: mask,
+      rows: options.rows ?? 0,
+      columns: options.columns ?? 0,
+      joins: joins.map(({ kind, mode }, i) => ({ index: first + i, flags: joinFlags[kind], what: mode })),
+      removal: config.autoRemove
+        ? { trash: store.trashOf(config.id), name: `${store.places.names}/${config.name}` }
+        : null,
+      alter: context.alterPlan,
+    })
+    if (!config.owned) writeFileSync(`${paths.directory}/started`, bootId())
+    const supervised = await startSupervised('supervise', plan, fds, config.id, `cannot start container ${config.name}`)
+    const ends = pipes?.take() ?? supervised.streams
+    return { supervised, stdin: ends.stdin, stdout: ends.stdout, stderr: ends.stderr }
+  } catch (error) {
+    pipes?.abandon()
+    throw error
+  } finally {
+    for (const { fd } of joins) closeFd(fd)
+  }
+}

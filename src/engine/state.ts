@@ -1,0 +1,81 @@
+import { existsSync, readFileSync } from 'node:fs'
+import type { ContainerConfig } from '../runtime/index.js'
+import { bootId } from './boot.js'
+import type { EngineContext } from './context.js'
+import { signalName } from './signals.js'
+import type { ContainerState, ContainerSummary, ExitStatus } from './types.js'
+
+/** A container's state as the disk and the kernel have it at this moment. */
+export interface Snapshot {
+  state: ContainerState
+  pid: number
+  startedAt: number | null
+  finishedAt: number | null
+  exit: ExitStatus | null
+}
+
+/** A container whose supervisor was killed, or that the end of the machine took along, has no exit record. */
+function lostExit(directory: string): ExitStatus {
+  let sameBoot = false
+  try {
+    sameBoot = readFileSync(`${directory}/started`, 'utf8') === bootId()
+  } catch {
+    // never started
+  }
+  return { exitCode: sameBoot ? 137 : 255, signal: sameBoot ? 'SIGKILL' : null, oomKilled: false }
+}
+
+export function snapshotOf(context: EngineContext, config: ContainerConfig): Snapshot {
+  const { store } = context
+  if (store.isRunning(config.id)) {
+    const run = store.runRecord(config.id)
+    const parent = config.cgroupParent ?? context.cgroupParent
+    const frozen = run !== undefined && context.cgroups.open(config.id, { parent }).state() !== 'thawed'
+    return {
+      state: frozen ? 'paused' : 'running',
+      pid: run?.pid ?? 0,
+      startedAt: run?.startedAt ?? null,
+      finishedAt: null,
+      exit: null,
+    }
+  }
+  const record = store.exitRecord(config.id)
+  if (record !== undefined) {
+    return {
+      state: 'exited',
+      pid: 0,
+      startedAt: record.startedAt,
+      finishedAt: record.finishedAt,
+      exit: {
+        exitCode: record.exitCode,
+        signal: record.signal === 0 ? null : signalName(record.signal),
+        oomKilled: record.oomKilled,
+      },
+    }
+  }
+  const { directory } = store.places.of(config.id)
+  if (!existsSync(`${directory}/started`)) {
+    return { state: 'created', pid: 0, startedAt: null, finishedAt: null, exit: null }
+  }
+  return { state: 'exited', pid: 0, startedAt: null, finishedAt: null, exit: lostExit(directory) }
+}
+
+export function summaryOf(context: EngineContext, config: ContainerConfig): ContainerSummary {
+  const snapshot = snapshotOf(context, config)
+  return {
+    id: config.id,
+    name: config.name,
+    image: config.image,
+    imageId: config.imageId,
+    command: [...config.entrypoint, ...config.command],
+    createdAt: config.createdAt,
+    state: snapshot.state,
+    startedAt: snapshot.startedAt,
+    finishedAt: snapshot.finishedAt,
+    exitCode: snapshot.exit?.exitCode ?? null,
+    labels: config.labels,
+    pid: snapshot.pid,
+    mounts: config.mounts.map((mount) => (mount.type === 'bind' ? mount.source : mount.target)),
+    networks: [config.network],
+  }
+}

@@ -1,0 +1,8 @@
+/**
+ * jubako: a container engine for Linux inside Node.js.
+ *
+ * @packageDocumentation
+ */
+export { Engine } from './engine/engine.js'
+export type * from './engine/types.js'
+export { type ErrorCode, type ErrorDetails, isJubakoError, JubakoError } from './errors/index.js'
