@@ -205,6 +205,10 @@ export class ContainerHandle implements Container {
     return summaryOf(this.context, this.config)
   }
 
+  async settings(): Promise<{ tty: boolean; stdin: boolean }> {
+    return { tty: this.config.tty, stdin: this.config.stdin }
+  }
+
   async inspect(): Promise<Record<string, unknown>> {
     return inspectContainer(this.context, this.config)
   }

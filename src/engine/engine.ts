@@ -9,6 +9,7 @@ import { artefactPath, keepInitIn, type ProcessPlan } from '../native/index.js'
 import { ContainerStore, Places } from '../runtime/index.js'
 import { ContainerHandle } from './container.js'
 import type { EngineContext } from './context.js'
+import { diskUsage } from './disk-usage.js'
 import { managedFiles } from './files.js'
 import { engineInfo } from './info.js'
 import { inspectImage } from './inspect-image.js'
@@ -183,6 +184,14 @@ export class Engine {
       .sort((a, b) => b.createdAt - a.createdAt)
   }
 
+  /** Bytes that a container wrote, and with its image's. */
+  async containerSize(nameOrId: string): Promise<{ written: number; total: number }> {
+    const config = this.#context.store.find(nameOrId)
+    const written = await diskUsage(this.#context.store.places.of(config.id).upper)
+    const image = this.#context.images.list().find(({ id }) => id === config.imageId)
+    return { written, total: written + (image?.size ?? 0) }
+  }
+
   async info(): Promise<EngineInfo> {
     return engineInfo(this.#context)
   }
@@ -201,7 +210,7 @@ export class Engine {
   async #create(
     image: string,
     command: readonly string[],
-    options: CreateOptions & Pick<RunOptions, 'onProgress'>,
+    options: CreateOptions,
     kind: { owned: boolean; autoRemove: boolean },
   ): Promise<ContainerHandle> {
     options.signal?.throwIfAborted()
@@ -227,6 +236,7 @@ export class Engine {
       cgroups.check(config.resources)
       try {
         store.create(config, managedFiles(config), rootOwner(resolved))
+        options.onCreated?.(config.id)
         return new ContainerHandle(this.#context, config)
       } catch (error) {
         if (options.name !== undefined || attempt >= 10 || !isJubakoError(error, 'ERR_JUBAKO_CONFLICT')) throw error

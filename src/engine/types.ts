@@ -145,6 +145,10 @@ export interface CreateOptions extends ResourceOptions {
   logDriver?: 'json-file' | 'none'
   /** `max-size`, `max-file`. */
   logOptions?: Record<string, string>
+  /** Progress of an image pull that is needed. */
+  onProgress?: (event: ProgressEvent) => void
+  /** Called with the ID when the container exists, before it is started. */
+  onCreated?: (id: string) => void
   /** Aborts creation; for an owned running container, kills it. */
   signal?: AbortSignal
 }
@@ -160,8 +164,6 @@ export interface RunOptions extends CreateOptions {
   /** Initial terminal size (tty only). */
   columns?: number
   rows?: number
-  /** Progress of an image pull that `run` needs. */
-  onProgress?: (event: ProgressEvent) => void
 }
 
 /** How a container or exec ended. */
@@ -322,6 +324,8 @@ export interface Container {
   logs(options?: LogOptions): AsyncIterable<LogEntry>
   stats(): Promise<ContainerStats>
   summary(): Promise<ContainerSummary>
+  /** What a client needs to know before it attaches. */
+  settings(): Promise<{ tty: boolean; stdin: boolean }>
   /** Docker's `inspect` shape. */
   inspect(): Promise<Record<string, unknown>>
   remove(options?: RemoveOptions): Promise<void>

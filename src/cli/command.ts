@@ -1,0 +1,58 @@
+import type { Engine } from '../engine/engine.js'
+import type { ParsedArgs } from './flags/parse.js'
+import type { CommandSpec } from './flags/spec.js'
+import type { Output } from './io/output.js'
+
+/** What a command works with. */
+export interface CommandContext {
+  /** Opened at the first call. */
+  engine(): Promise<Engine>
+  out: Output
+  err: Output
+  /** `--root` and `--run-root`, or their variables. */
+  places: { root?: string; runRoot?: string }
+}
+
+/** One command: its table row for the parser and the help, and what it does. Returns the exit code. */
+export interface Command {
+  spec: CommandSpec
+  run(flags: ParsedArgs, context: CommandContext): Promise<number>
+  /** Exit code of an error without one of its own. Default 1. */
+  failure?: number
+}
+
+/** A command's module is loaded when the command is called. */
+export interface CommandEntry {
+  /** All spellings, the one for `--help` first. */
+  names: readonly string[]
+  summary: string
+  load(): Promise<{ command: Command }>
+}
+
+/**
+ * Runs `act` for each name; a failure is printed and the others still have their turn.
+ *
+ * @returns 1 when any failed
+ */
+export async function forEach(
+  names: readonly string[],
+  context: CommandContext,
+  act: (name: string) => Promise<void>,
+): Promise<number> {
+  let code = 0
+  for (const name of names) {
+    try {
+      await act(name)
+    } catch (error) {
+      context.err.line(errorText(error))
+      code = 1
+    }
+  }
+  return code
+}
+
+/** The line for a person: what failed and what to do. */
+export function errorText(error: unknown): string {
+  const { message, hint } = error as { message?: string; hint?: string }
+  return `jubako: ${message ?? String(error)}${hint === undefined ? '' : `\nhint: ${hint}`}`
+}

@@ -1,0 +1,72 @@
+import type { Command } from '../command.js'
+import { EXIT, UsageError } from '../exit-codes.js'
+import { environment } from '../flags/create-options.js'
+import { runSession } from '../io/session.js'
+import { terminalSize } from '../io/terminal.js'
+import { parseDetachKeys } from '../values/detach-keys.js'
+import { parseEnv } from '../values/env.js'
+
+export const command: Command = {
+  spec: {
+    name: 'exec',
+    aliases: ['container exec', 'exec'],
+    usage: '[OPTIONS] CONTAINER COMMAND [ARG...]',
+    summary: 'Execute a command in a running container',
+    args: [2, Number.POSITIVE_INFINITY],
+    interspersed: false,
+    flags: [
+      ['d', 'detach', 'bool', 'Run in the background'],
+      ['', 'detach-keys', 'string', 'Keys that leave the command running, for example ctrl-p,ctrl-q'],
+      [
+        'e',
+        'env',
+        'list',
+        'Set a variable (name=value)',
+        { parse: (text) => parseEnv(text, (name) => process.env[name]) },
+      ],
+      ['', 'env-file', 'list', 'Read variables from a file'],
+      ['i', 'interactive', 'bool', 'Keep standard input open'],
+      ['', 'privileged', 'bool', 'All capabilities, no seccomp'],
+      ['t', 'tty', 'bool', 'Give it a terminal'],
+      ['u', 'user', 'string', 'User and group (<name|uid>[:<group|gid>])'],
+      ['w', 'workdir', 'string', 'Working directory'],
+    ],
+  },
+  async run(flags, context) {
+    const [name, ...argv] = flags.args as [string, ...string[]]
+    const [tty, stdin, detached] = [flags.bool('tty'), flags.bool('interactive'), flags.bool('detach')]
+    if (tty && stdin && !detached && !process.stdin.isTTY) {
+      throw new UsageError('the input device is not a TTY', 'exec', EXIT.failure)
+    }
+    const engine = await context.engine()
+    const container = await engine.container(name)
+    const env = environment(flags)
+    const user = flags.string('user')
+    const workdir = flags.string('workdir')
+    const process_ = await container.exec(argv, {
+      tty,
+      stdin: stdin && !detached,
+      detached,
+      privileged: flags.bool('privileged'),
+      ...(env !== undefined && { env: definedOnly(env) }),
+      ...(user !== undefined && { user }),
+      ...(workdir !== undefined && { workdir }),
+      ...(tty && terminalSize()),
+    })
+    if (detached) return EXIT.ok
+    const keys = flags.string('detach-keys')
+    const left = await runSession(
+      process_,
+      { tty, signalProxy: true, detachKeys: keys === undefined ? undefined : parseDetachKeys(keys) },
+      context,
+    )
+    if (left) {
+      context.err.line('read escape sequence')
+      return EXIT.ok
+    }
+    return (await process_.wait()).exitCode
+  },
+}
+
+const definedOnly = (env: Record<string, string | undefined>): Record<string, string> =>
+  Object.fromEntries(Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined))

@@ -1,0 +1,39 @@
+import { isJubakoError, JubakoError } from '../../errors/index.js'
+import type { Command } from '../command.js'
+import { inspectAll } from '../io/inspect.js'
+import { oneOf } from '../values/words.js'
+
+export const command: Command = {
+  spec: {
+    name: 'inspect',
+    aliases: ['inspect'],
+    usage: '[OPTIONS] NAME|ID [NAME|ID...]',
+    summary: 'Return low-level information on objects',
+    args: [1, Number.POSITIVE_INFINITY],
+    flags: [
+      ['f', 'format', 'string', "'json' or a Go template"],
+      ['s', 'size', 'bool', 'Show sizes of containers'],
+      ['', 'type', 'string', 'Kind of object: container or image', { parse: oneOf('', 'container', 'image') }],
+    ],
+  },
+  async run(flags, context) {
+    const engine = await context.engine()
+    const type = flags.string('type') ?? ''
+    const inspect = async (name: string): Promise<Record<string, unknown>> => {
+      if (type === 'image') return engine.inspectImage(name)
+      if (type === 'container') return (await engine.container(name)).inspect()
+      try {
+        return await (await engine.container(name)).inspect()
+      } catch (error) {
+        if (!isJubakoError(error, 'ERR_JUBAKO_NOT_FOUND')) throw error
+      }
+      try {
+        return await engine.inspectImage(name)
+      } catch (error) {
+        if (!isJubakoError(error, 'ERR_JUBAKO_NOT_FOUND', 'ERR_JUBAKO_INVALID_REFERENCE')) throw error
+        throw new JubakoError('ERR_JUBAKO_NOT_FOUND', `No such object: ${name}`)
+      }
+    }
+    return inspectAll(flags.args, flags.string('format'), inspect, context)
+  },
+}

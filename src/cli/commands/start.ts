@@ -1,0 +1,57 @@
+import { type Command, forEach } from '../command.js'
+import { EXIT, UsageError } from '../exit-codes.js'
+import { runSession } from '../io/session.js'
+import { terminalSize } from '../io/terminal.js'
+import { parseDetachKeys } from '../values/detach-keys.js'
+
+const noCheckpoints = { status: 'missing', reason: 'checkpoints are not built yet', hidden: true } as const
+
+export const command: Command = {
+  spec: {
+    name: 'start',
+    aliases: ['container start', 'start'],
+    usage: '[OPTIONS] CONTAINER [CONTAINER...]',
+    summary: 'Start one or more stopped containers',
+    args: [1, Number.POSITIVE_INFINITY],
+    flags: [
+      ['a', 'attach', 'bool', 'Connect output and forward signals'],
+      ['', 'checkpoint', 'string', 'Restore from a checkpoint', noCheckpoints],
+      ['', 'checkpoint-dir', 'string', 'Where checkpoints are', noCheckpoints],
+      ['', 'detach-keys', 'string', 'Keys that leave the container running, for example ctrl-p,ctrl-q'],
+      ['i', 'interactive', 'bool', 'Connect standard input'],
+    ],
+  },
+  async run(flags, context) {
+    const engine = await context.engine()
+    const attached = flags.bool('attach') || flags.bool('interactive')
+    if (!attached) {
+      return forEach(flags.args, context, async (name) => {
+        await (await engine.container(name)).start()
+        context.out.line(name)
+      })
+    }
+    if (flags.args.length > 1) {
+      throw new UsageError('you cannot start and attach multiple containers at once', 'start', EXIT.failure)
+    }
+    const container = await engine.container(flags.args[0]!)
+    const { tty } = await container.settings()
+    await container.start({ attach: { stdin: flags.bool('interactive') }, ...(tty && terminalSize()) })
+    const keys = flags.string('detach-keys')
+    const detached = await runSession(
+      {
+        stdin: container.stdin,
+        stdout: container.stdout,
+        stderr: container.stderr,
+        resize: (columns, rows) => container.resize(columns, rows),
+        kill: (signal) => container.kill(signal),
+      },
+      { tty, signalProxy: true, detachKeys: keys === undefined ? undefined : parseDetachKeys(keys) },
+      context,
+    )
+    if (detached) {
+      context.err.line('read escape sequence')
+      return EXIT.ok
+    }
+    return (await container.wait()).exitCode
+  },
+}

@@ -1,0 +1,30 @@
+import { type Command, forEach } from '../command.js'
+import { parseSignal } from '../values/signal.js'
+
+const signal = (text: string): string => String(parseSignal(text))
+
+export const command: Command = {
+  spec: {
+    name: 'stop',
+    aliases: ['container stop', 'stop'],
+    usage: '[OPTIONS] CONTAINER [CONTAINER...]',
+    summary: 'Stop one or more running containers',
+    args: [1, Number.POSITIVE_INFINITY],
+    flags: [
+      ['s', 'signal', 'string', 'Signal to send', { parse: signal }],
+      ['t', 'timeout', 'int', 'Seconds before SIGKILL; -1 waits for ever'],
+      ['', 'time', 'int', 'Seconds before SIGKILL; -1 waits for ever', { alias: 'timeout', hidden: true }],
+    ],
+  },
+  async run(flags, context) {
+    const engine = await context.engine()
+    return forEach(flags.args, context, async (name) => {
+      const [wanted, timeout] = [flags.string('signal'), flags.number('timeout')]
+      await (await engine.container(name)).stop({
+        ...(wanted !== undefined && { signal: wanted }),
+        ...(timeout !== undefined && { timeout }),
+      })
+      context.out.line(name)
+    })
+  },
+}

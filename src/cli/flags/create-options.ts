@@ -1,0 +1,135 @@
+import { readFileSync } from 'node:fs'
+import type { CreateOptions, DeviceOption, MountOption, ThrottleOption, UlimitOption } from '../../engine/types.js'
+import { invalidArgument } from '../../errors/index.js'
+import { parseKeyValueFile } from '../values/env.js'
+import type { ParsedArgs } from './parse.js'
+
+type Pair = [key: string, value: string]
+type Text = keyof CreateOptions
+
+/** Flags whose value goes into the option as it is. */
+const PLAIN: readonly (readonly [flag: string, option: Text])[] = [
+  ['blkio-weight', 'blkioWeight'],
+  ['cgroup-parent', 'cgroupParent'],
+  ['cgroupns', 'cgroupns'],
+  ['cpu-period', 'cpuPeriod'],
+  ['cpu-quota', 'cpuQuota'],
+  ['cpu-shares', 'cpuShares'],
+  ['cpus', 'cpus'],
+  ['cpuset-cpus', 'cpusetCpus'],
+  ['cpuset-mems', 'cpusetMems'],
+  ['domainname', 'domainname'],
+  ['hostname', 'hostname'],
+  ['init', 'init'],
+  ['interactive', 'stdin'],
+  ['ipc', 'ipc'],
+  ['log-driver', 'logDriver'],
+  ['memory', 'memory'],
+  ['memory-reservation', 'memoryReservation'],
+  ['memory-swap', 'memorySwap'],
+  ['name', 'name'],
+  ['oom-kill-disable', 'oomKillDisable'],
+  ['oom-score-adj', 'oomScoreAdj'],
+  ['pid', 'pid'],
+  ['pids-limit', 'pidsLimit'],
+  ['platform', 'platform'],
+  ['privileged', 'privileged'],
+  ['read-only', 'readonlyRootfs'],
+  ['shm-size', 'shmSize'],
+  ['stop-signal', 'stopSignal'],
+  ['stop-timeout', 'stopTimeout'],
+  ['tty', 'tty'],
+  ['user', 'user'],
+  ['userns', 'userns'],
+  ['uts', 'uts'],
+  ['workdir', 'workdir'],
+]
+
+/** Repeated flags whose values make a list. */
+const LISTS: readonly (readonly [flag: string, option: Text])[] = [
+  ['add-host', 'addHosts'],
+  ['blkio-weight-device', 'blkioWeightDevice'],
+  ['cap-add', 'capAdd'],
+  ['cap-drop', 'capDrop'],
+  ['device-cgroup-rule', 'deviceCgroupRules'],
+  ['dns', 'dns'],
+  ['dns-option', 'dnsOptions'],
+  ['dns-search', 'dnsSearch'],
+  ['group-add', 'groupAdd'],
+  ['security-opt', 'securityOpt'],
+]
+
+/** Repeated `key=value` flags. */
+const MAPS: readonly (readonly [flag: string, option: Text])[] = [
+  ['annotation', 'annotations'],
+  ['log-opt', 'logOptions'],
+  ['sysctl', 'sysctls'],
+]
+
+/** Flags whose empty or zero value means "not given". */
+const ZERO_IS_UNSET = new Set(['', 0])
+
+/** The options of a new container, from the flags of `run` or `create`. Reads `--env-file` and `--label-file`. */
+export function createOptions(flags: ParsedArgs): CreateOptions {
+  const options: Record<string, unknown> = {}
+  for (const [flag, option] of PLAIN) {
+    const value = (flags.string(flag) as unknown) ?? undefined
+    if (value !== undefined && !ZERO_IS_UNSET.has(value as string)) options[option] = value
+  }
+  if (flags.number('oom-score-adj') === 0) options.oomScoreAdj = 0
+  if (flags.number('stop-timeout') === 0) options.stopTimeout = 0
+  const swappiness = flags.number('memory-swappiness')
+  if (swappiness !== undefined && swappiness >= 0) options.memorySwappiness = swappiness
+  for (const [flag, option] of LISTS) if (flags.has(flag)) options[option] = flags.list<unknown>(flag)
+  for (const [flag, option] of MAPS) if (flags.has(flag)) options[option] = toRecord(flags.list<Pair>(flag))
+  return { ...(options as CreateOptions), ...composed(flags) }
+}
+
+function composed(flags: ParsedArgs): CreateOptions {
+  const options: CreateOptions = {}
+  const mounts = [
+    ...flags.list<MountOption>('volume'),
+    ...flags.list<MountOption>('mount'),
+    ...flags.list<MountOption>('tmpfs'),
+  ]
+  if (mounts.length > 0) options.mounts = mounts
+  const env = environment(flags)
+  if (env !== undefined) options.env = env
+  const labels = [...fileLines(flags, 'label-file', () => ''), ...flags.list<Pair>('label')]
+  if (labels.length > 0) options.labels = toRecord(labels)
+  const entrypoint = flags.string('entrypoint')
+  if (entrypoint !== undefined) options.entrypoint = entrypoint === '' ? [] : [entrypoint]
+  const network = flags.list('network').at(-1)
+  if (network !== undefined) options.network = network
+  if (flags.has('device')) options.devices = flags.list<DeviceOption>('device')
+  if (flags.has('ulimit')) options.ulimits = flags.list<UlimitOption>('ulimit')
+  for (const direction of ['read', 'write'] as const) {
+    const name = direction === 'read' ? 'Read' : 'Write'
+    const bps = flags.list<ThrottleOption>(`device-${direction}-bps`)
+    const iops = flags.list<ThrottleOption>(`device-${direction}-iops`)
+    if (bps.length > 0) options[`device${name}Bps`] = bps
+    if (iops.length > 0) options[`device${name}Iops`] = iops
+  }
+  return options
+}
+
+/** `--env-file` first, then `--env`: the later value counts. Undefined without either. */
+export function environment(flags: ParsedArgs): Record<string, string | undefined> | undefined {
+  if (!flags.has('env') && !flags.has('env-file')) return undefined
+  const fromFiles = fileLines(flags, 'env-file', (name) => process.env[name])
+  return toRecord([...fromFiles, ...flags.list<[string, string | undefined]>('env')])
+}
+
+function fileLines(flags: ParsedArgs, flag: string, bare: (name: string) => string | undefined): Pair[] {
+  return flags.list(flag).flatMap((path) => {
+    try {
+      return parseKeyValueFile(readFileSync(path), path, bare)
+    } catch (error) {
+      throw invalidArgument(`--${flag}: ${(error as Error).message}`, { path })
+    }
+  })
+}
+
+function toRecord<V>(pairs: readonly (readonly [string, V])[]): Record<string, V> {
+  return Object.assign(Object.create(null), Object.fromEntries(pairs))
+}

@@ -1,0 +1,75 @@
+import { general } from '../template/printf.js'
+
+const DECIMAL = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB']
+const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB']
+
+function scale(bytes: number, base: number, units: readonly string[], digits: number): string {
+  let value = bytes
+  let at = 0
+  while (value >= base && at < units.length - 1) {
+    value /= base
+    at++
+  }
+  return `${general(value, digits)}${units[at]}`
+}
+
+/** Powers of 1000 with 3 significant digits: `117MB`, as docker shows sizes of images and containers. */
+export function humanSize(bytes: number, digits = 3): string {
+  return scale(bytes, 1000, DECIMAL, digits)
+}
+
+/** Powers of 1024 with 4 significant digits: `23.54GiB`, as docker shows memory. */
+export function binarySize(bytes: number): string {
+  return scale(bytes, 1024, BINARY, 4)
+}
+
+/** Limits, in seconds below which a unit is used, with its length and the word for exactly one. */
+const SPANS: readonly (readonly [below: number, length: number, unit: string])[] = [
+  [48 * 3600, 3600, 'hours'],
+  [14 * 86400, 86400, 'days'],
+  [60 * 86400, 7 * 86400, 'weeks'],
+  [730 * 86400, 30 * 86400, 'months'],
+  [Number.POSITIVE_INFINITY, 365 * 86400, 'years'],
+]
+
+/** A length of time in docker's words: `3 seconds`, `About a minute`, `2 hours`, `5 weeks`. */
+export function humanDuration(ms: number): string {
+  const seconds = Math.floor(ms / 1000)
+  if (seconds < 1) return 'Less than a second'
+  if (seconds < 60) return seconds === 1 ? '1 second' : `${seconds} seconds`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return minutes === 1 ? 'About a minute' : `${minutes} minutes`
+  const hours = Math.floor(ms / 3600e3 + 0.5)
+  if (hours === 1) return 'About an hour'
+  const [, length, unit] = SPANS.find(([below]) => hours * 3600 < below) as (typeof SPANS)[number]
+  return `${Math.floor((hours * 3600) / length)} ${unit}`
+}
+
+/** `2026-11-25 05:01:53 +0000 UTC`, in the local time zone, as docker shows moments in tables. */
+export function localTime(ms: number): string {
+  const date = new Date(ms)
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const offset = -date.getTimezoneOffset()
+  const sign = offset < 0 ? '-' : '+'
+  const zone = `${sign}${two(Math.floor(Math.abs(offset) / 60))}${two(Math.abs(offset) % 60)}`
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+  return `${day} ${clock} ${zone} ${zoneName(date, zone)}`
+}
+
+function zoneName(date: Date, offset: string): string {
+  const parts = new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' }).formatToParts(date)
+  const name = parts.find((part) => part.type === 'timeZoneName')?.value ?? ''
+  return /^[A-Z]{2,5}$/.test(name) ? name : offset
+}
+
+/** Cuts to `length` characters, the last one an ellipsis. */
+export function ellipsis(text: string, length: number): string {
+  const chars = [...text]
+  return chars.length <= length ? text : `${chars.slice(0, length - 1).join('')}…`
+}
+
+/** First 12 digits of an ID or digest, without `sha256:`. */
+export function shortId(id: string): string {
+  return id.replace(/^sha256:/, '').slice(0, 12)
+}

@@ -1,0 +1,95 @@
+import type { ContainerSummary } from '../../engine/types.js'
+import { invalidArgument } from '../../errors/index.js'
+import type { Filter } from '../values/filter.js'
+
+interface Lookup {
+  inspectImage(nameOrId: string): Promise<Record<string, unknown>>
+  container(nameOrId: string): Promise<{ id: string }>
+}
+
+type Test = (container: ContainerSummary) => boolean
+type Rule = (value: string, all: readonly ContainerSummary[], engine: Lookup) => Test | Promise<Test>
+
+const states = new Set(['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'])
+
+/** A label filter: `key`, or `key=value`. */
+export function labelTest(value: string): (labels: Record<string, string>) => boolean {
+  const equals = value.indexOf('=')
+  const key = equals < 0 ? value : value.slice(0, equals)
+  return (labels) => key in labels && (equals < 0 || labels[key] === value.slice(equals + 1))
+}
+
+/** Docker takes a name filter for a regular expression, or for a part of the name where it is none. */
+function namePattern(value: string): RegExp | undefined {
+  try {
+    return new RegExp(value)
+  } catch {
+    return undefined
+  }
+}
+
+async function createdAt(value: string, all: readonly ContainerSummary[], engine: Lookup): Promise<number> {
+  const { id } = await engine.container(value)
+  return all.find((container) => container.id === id)?.createdAt ?? 0
+}
+
+const rules: Readonly<Record<string, Rule>> = {
+  id: (value) => (container) => container.id.startsWith(value),
+  name: (value) => {
+    const pattern = namePattern(value)
+    return ({ name }) => (pattern === undefined ? name.includes(value) : pattern.test(name) || pattern.test(`/${name}`))
+  },
+  label: (value) => {
+    const test = labelTest(value)
+    return ({ labels }) => test(labels)
+  },
+  status: (value) => {
+    if (!states.has(value)) throw invalidArgument(`invalid filter 'status=${value}'`, { hint: [...states].join(', ') })
+    return ({ state }) => state === value
+  },
+  exited: (value) => {
+    if (!/^\d+$/.test(value)) throw invalidArgument(`invalid filter 'exited=${value}'`)
+    return ({ state, exitCode }) => state === 'exited' && exitCode === Number(value)
+  },
+  ancestor: async (value, _all, engine) => {
+    const image = await engine.inspectImage(value).catch(() => undefined)
+    return (container) => container.image === value || container.imageId === image?.Id
+  },
+  before: async (value, all, engine) => {
+    const at = await createdAt(value, all, engine)
+    return (container) => container.createdAt < at
+  },
+  since: async (value, all, engine) => {
+    const at = await createdAt(value, all, engine)
+    return (container) => container.createdAt > at
+  },
+  network: (value) => (container) => container.networks.includes(value),
+  volume: (value) => (container) => container.mounts.includes(value),
+  health: (value) => () => value === 'none',
+  'is-task': (value) => () => value === 'false' || value === '0',
+  isolation: () => () => true,
+  publish: () => () => false,
+  expose: () => () => false,
+}
+
+/**
+ * Those that match: any value of one filter, all filters.
+ *
+ * @throws JubakoError ERR_JUBAKO_INVALID_ARGUMENT for an unknown filter
+ */
+export async function filterContainers(
+  all: ContainerSummary[],
+  filters: readonly Filter[],
+  engine: Lookup,
+): Promise<ContainerSummary[]> {
+  const byName = new Map<string, Test[]>()
+  for (const { name, value, negated } of filters) {
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
+    if (rule === undefined)
+      throw invalidArgument(`invalid filter '${name}'`, { hint: `known are ${Object.keys(rules).join(', ')}` })
+    const test = await rule(value, all, engine)
+    const key = name === 'label' ? `label ${byName.size}` : name
+    byName.set(key, [...(byName.get(key) ?? []), negated ? (it) => !test(it) : test])
+  }
+  return all.filter((container) => [...byName.values()].every((tests) => tests.some((test) => test(container))))
+}
