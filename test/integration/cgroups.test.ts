@@ -178,7 +178,7 @@ t.test('list finds what a crash left', async (t) => {
 
 t.test(
   'v1 with nothing but the freezer controller',
-  { skip: host.version === 2 && 'no v1 on this host' },
+  { skip: host.version === 2 && 'no cgroup v1 on this host' },
   async (t) => {
     const mounts = parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'), '/sys/fs/cgroup')
     const old = new V1Host(mounts, false)

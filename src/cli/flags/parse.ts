@@ -88,10 +88,9 @@ class Parser {
     const equals = body.indexOf('=')
     const name = equals < 0 ? body : body.slice(0, equals)
     const row = this.#long.get(name)
-    if (row === undefined) {
-      if (name === 'help') this.#out.help = true
-      else throw this.#usage(`unknown flag: --${name}`)
-    } else if (equals >= 0) this.#set(row, body.slice(equals + 1))
+    if (name === 'help') this.#out.help = true
+    else if (row === undefined) throw this.#usage(`unknown flag: --${name}`)
+    else if (equals >= 0) this.#set(row, body.slice(equals + 1))
     else if (row[2] === 'bool') this.#set(row, 'true')
     else if (rest.length > 0) this.#set(row, rest.shift() as string)
     else throw this.#usage(`flag needs an argument: --${name}`)
