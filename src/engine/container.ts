@@ -66,6 +66,7 @@ export class ContainerHandle implements Container {
   }
 
   async start(options: StartOptions & { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    await this.#finished()
     if (this.context.store.isRunning(this.id)) return
     this.#started = await startContainer(this.context, this.config, options)
     const { supervised } = this.#started
@@ -80,6 +81,7 @@ export class ContainerHandle implements Container {
   }
 
   async wait(): Promise<ExitStatus> {
+    this.#started?.supervised.hold()
     const exit = this.#started === undefined ? await this.#waitForOther() : await this.#started.supervised.exit
     if (exit === null) {
       const lost = snapshotOf(this.context, this.config)
@@ -215,6 +217,7 @@ export class ContainerHandle implements Container {
 
   async remove(options: RemoveOptions = {}): Promise<void> {
     const { store } = this.context
+    await this.#finished()
     if (store.isRunning(this.id)) {
       if (!options.force) {
         throw new JubakoError(
@@ -250,9 +253,16 @@ export class ContainerHandle implements Container {
     return this.close()
   }
 
+  /** Lets a supervisor whose container has ended finish its cleaning. */
+  async #finished(): Promise<void> {
+    const { store } = this.context
+    if (store.exitRecord(this.id) !== undefined && store.isRunning(this.id)) await this.#settled()
+  }
+
   /** Everything of the run is gone: the process, its cgroup and, with autoRemove, the files. */
   async #settled(): Promise<void> {
     if (this.#started !== undefined) {
+      this.#started.supervised.hold()
       await this.#started.supervised.gone
       return
     }

@@ -27,7 +27,9 @@ function lostExit(directory: string): ExitStatus {
 
 export function snapshotOf(context: EngineContext, config: ContainerConfig): Snapshot {
   const { store } = context
-  if (store.isRunning(config.id)) {
+  // A supervisor writes the exit record before it cleans up: until then the lock alone says nothing.
+  const record = store.exitRecord(config.id)
+  if (record === undefined && store.isRunning(config.id)) {
     const run = store.runRecord(config.id)
     const parent = config.cgroupParent ?? context.cgroupParent
     const frozen = run !== undefined && context.cgroups.open(config.id, { parent }).state() !== 'thawed'
@@ -39,7 +41,6 @@ export function snapshotOf(context: EngineContext, config: ContainerConfig): Sna
       exit: null,
     }
   }
-  const record = store.exitRecord(config.id)
   if (record !== undefined) {
     return {
       state: 'exited',

@@ -88,6 +88,13 @@ const rules: readonly Rule[] = [
     hint: 'the image has a symbolic link where a system directory must be: do not trust it',
   },
   {
+    step: 'mount',
+    syscall: 'openat2',
+    errno: 'ENOTDIR',
+    code: 'ERR_JUBAKO_INTEGRITY',
+    hint: 'the image has a link or a file where a system directory must be: do not trust it',
+  },
+  {
     step: 'sysctl',
     errno: 'ENOENT',
     code: 'ERR_JUBAKO_INVALID_ARGUMENT',

@@ -131,7 +131,7 @@ export class ContainerStore {
     }
   }
 
-  /** True while its supervisor lives. */
+  /** True while its supervisor lives; for a moment longer than its process. */
   isRunning(id: string): boolean {
     return isLocked(this.places.of(id).lock)
   }

@@ -15,8 +15,10 @@ export interface Supervised {
   /** Streams over the control socket, as far as the plan attaches it. */
   streams: FramedStreams
   write(frame: Buffer): void
-  /** Lets the process go on without us: it must not be owned. */
+  /** It keeps this process from ending no longer. */
   release(): void
+  /** It does again: somebody waits for it. */
+  hold(): void
   init: InitProcess
 }
 
@@ -85,5 +87,6 @@ export async function startSupervised(
       if (!init.control.destroyed) init.control.write(frame)
     },
     release: () => init.control.unref(),
+    hold: () => init.control.ref(),
   }
 }
