@@ -6,11 +6,11 @@ import t, { type Test } from 'tap'
 import { ImageStore, type ProgressEvent } from '../../src/images/index.js'
 import { busyboxImage, layeredImage } from '../fixtures/images.js'
 import { startRegistry } from '../fixtures/registry.js'
-import { TarUnpacker } from '../helpers/tar-unpacker.js'
+import { CountingUnpacker } from '../helpers/counting-unpacker.js'
 
 function openStore(t: Test) {
   const root = mkdtempSync(join(tmpdir(), 'jubako-pull-'))
-  const unpacker = new TarUnpacker()
+  const unpacker = new CountingUnpacker()
   const store = ImageStore.open({ root, unpacker, registry: { retry: { firstDelayMs: 10 } } })
   t.teardown(async () => {
     await store.close()

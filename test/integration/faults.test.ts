@@ -1,0 +1,88 @@
+// Every set-up step is failed once on purpose; afterwards nothing may be left.
+import t from 'tap'
+import type { RunOptions } from '../../src/index.js'
+import type { ProcessPlan, Step } from '../../src/native/index.js'
+import { testEngine } from '../helpers/engine.js'
+
+const EDOM = 33
+
+/** The plan with a failing step after the first `index` steps of a list. */
+function failAt(plan: ProcessPlan, list: 'host' | 'child', index: number): ProcessPlan {
+  const steps = plan[list]
+  const failing: Step = ['fail', EDOM]
+  return { ...plan, [list]: [...steps.slice(0, index), failing, ...steps.slice(index)] }
+}
+
+t.test('each step of a full container', async (t) => {
+  let alter: ((plan: ProcessPlan) => ProcessPlan) | undefined
+  const it = await testEngine(t, { alterPlan: (plan) => alter?.(plan) ?? plan })
+  const counts = { host: 0, child: 0 }
+  alter = (plan) => {
+    counts.host = plan.host.length
+    counts.child = plan.child.length
+    return plan
+  }
+  const options: RunOptions = {
+    memory: 64 * 2 ** 20,
+    pidsLimit: 50,
+    cpus: 0.5,
+    readonlyRootfs: true,
+    tty: true,
+    stdin: true,
+    domainname: 'example',
+    ulimits: [{ name: 'nofile', soft: 100, hard: 200 }],
+    securityOpt: ['no-new-privileges'],
+    mounts: [{ type: 'tmpfs', target: '/t' }],
+  }
+  const whole = await it.engine.run(it.image, ['true'], options)
+  t.match(await whole.wait(), { exitCode: 0 })
+  await whole.close()
+  t.ok(counts.host > 10 && counts.child > 40, `${counts.host} host steps, ${counts.child} child steps`)
+  for (const list of ['host', 'child'] as const) {
+    for (let index = 0; index < counts[list]; index++) {
+      alter = (plan) => failAt(plan, list, index)
+      for (const detached of [false, true]) {
+        const error = await it.engine.run(it.image, ['true'], { ...options, detached, autoRemove: true }).then(
+          () => undefined,
+          (reason: unknown) => reason,
+        )
+        if ((error as { step?: string; errno?: number } | undefined)?.step !== 'fail') {
+          t.fail(`${list} step ${index}: ${String(error)}`)
+        }
+      }
+    }
+    t.pass(`all ${list} steps`)
+  }
+  alter = undefined
+  t.same(await it.engine.containers({ all: true }), [])
+  await it.checkLeaks()
+})
+
+t.test('a step that fails by itself names its system call', async (t) => {
+  const it = await testEngine(t)
+  await t.rejects(it.engine.run(it.image, ['true'], { hostname: 'x', sysctls: { 'net.ipv4.nosuch': '1' } }), {
+    code: 'ERR_JUBAKO_INVALID_ARGUMENT',
+    step: 'sysctl',
+    syscall: 'openat2',
+    errnoName: 'ENOENT',
+    path: 'net/ipv4/nosuch',
+    hint: /no such sysctl/,
+  })
+  await t.rejects(it.engine.run(it.image, ['true'], { ulimits: [{ name: 'nofile', soft: 1, hard: 2 ** 40 }] }), {
+    code: 'ERR_JUBAKO_UNSUPPORTED',
+    step: 'rlimit',
+    hint: /CAP_SYS_RESOURCE/,
+  })
+  await it.checkLeaks()
+})
+
+t.test('layers by the hundred', async (t) => {
+  const { layeredImage } = await import('../fixtures/images.js')
+  const it = await testEngine(t)
+  for (const count of [20, 200]) {
+    const [loaded] = await it.engine.load((await layeredImage(count)).layout)
+    const container = await it.engine.run(loaded!.imageId, ['sh', '-c', 'ls / | wc -l'])
+    t.match(await container.wait(), { exitCode: 0 }, `${count} layers`)
+    await container.close()
+  }
+})
