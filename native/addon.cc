@@ -5,6 +5,7 @@
 #include "napi/seccomp.h"
 #include "napi/spawn.h"
 #include "napi/storage.h"
+#include "napi/terminal.h"
 
 namespace {
 
@@ -13,6 +14,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   jubako::napi::export_seccomp(env, exports);
   jubako::napi::export_spawn(env, exports);
   jubako::napi::export_storage(env, exports);
+  jubako::napi::export_terminal(env, exports);
   return exports;
 }
 

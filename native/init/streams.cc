@@ -37,6 +37,7 @@ void add_output(Supervisor& s, int index, int fd) {
 void close_output(Supervisor& s, Output& output) {
   unwatch(s, output.fd);
   close(output.fd);
+  if (s.input == output.fd) s.input = -1;
   output.fd = -1;
   if (s.terminal >= 0) s.terminal = -1;
 }
@@ -166,12 +167,13 @@ void input_event(Supervisor& s) {
 }
 
 void close_input(Supervisor& s) {
-  if (s.input < 0) return;
+  // A terminal has no end of input: the next client types on.
+  if (s.input < 0 || s.input == s.terminal) return;
   if (s.input_pending && !s.input_closing) {
     s.input_closing = true;
     return;
   }
-  if (s.input != s.terminal) close(s.input);
+  close(s.input);
   s.input = -1;
 }
 

@@ -5,6 +5,8 @@ export const EXIT = {
   ok: 0,
   /** The command failed, or got the wrong number of arguments. */
   failure: 1,
+  /** The template of an object's `--format` does not parse. */
+  template: 64,
   /** `run` and `create` failed before the container's command ran, or a flag is wrong (any command). */
   engine: 125,
   /** The container's command exists but cannot be executed. */
@@ -21,20 +23,31 @@ export const EXIT = {
  * @param fallback what the command returns for an error without a code of its own: 125 for `run` and `create`, else 1
  */
 export function exitCodeOf(error: unknown, fallback: number): number {
-  if (error instanceof UsageError) return error.exitCode
+  if (error instanceof CodedError) return error.exitCode
   if (isJubakoError(error, 'ERR_JUBAKO_COMMAND_NOT_FOUND')) return EXIT.notFound
   if (isJubakoError(error, 'ERR_JUBAKO_COMMAND_NOT_EXECUTABLE')) return EXIT.notExecutable
   return fallback
 }
 
+/** An error with an exit code of its own. */
+export class CodedError extends Error {
+  constructor(
+    message: string,
+    readonly exitCode: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
 /** The command line itself is wrong. `message` names the flag or argument; `help` is the command to ask for help. */
-export class UsageError extends Error {
+export class UsageError extends CodedError {
   constructor(
     message: string,
     readonly help: string,
-    readonly exitCode: number = EXIT.engine,
+    exitCode: number = EXIT.engine,
   ) {
-    super(message)
+    super(message, exitCode)
   }
 }
 

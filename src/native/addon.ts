@@ -27,6 +27,10 @@ export interface Addon {
   killFrozen(pid: number): number
   /** Rules as `src/native/seccomp.ts` encodes them; an array of `struct sock_filter`. */
   assembleSeccomp(rules: Uint8Array): Buffer
+  /** The settings before, or the errno. */
+  makeRaw(fd: number): Buffer | number
+  /** errno, 0 for success. */
+  setTerminal(fd: number, settings: Buffer): number
   /** -1: there is none. `arch` is the index in `archs` of `src/oci/seccomp.ts`. */
   syscallNumber(name: string, arch: number): number
 }

@@ -8,3 +8,4 @@ export { AttachMask, encodeFrame, Frame, FrameReader, socketFromFd } from './pro
 export { seccompProgram } from './seccomp-program.js'
 export { type StepName, stepName, steps } from './steps.js'
 export { removeTree, renameNoReplace, syncFileSystem, tryFlock } from './storage.js'
+export { makeRaw } from './terminal.js'

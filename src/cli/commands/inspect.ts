@@ -13,7 +13,13 @@ export const command: Command = {
     flags: [
       ['f', 'format', 'string', "'json' or a Go template"],
       ['s', 'size', 'bool', 'Show sizes of containers'],
-      ['', 'type', 'string', 'Kind of object: container or image', { parse: oneOf('', 'container', 'image') }],
+      [
+        '',
+        'type',
+        'string',
+        'Kind of object: container or image',
+        { parse: oneOf('', 'container', 'image'), late: true },
+      ],
     ],
   },
   async run(flags, context) {

@@ -10,7 +10,7 @@ export const command: Command = {
     usage: '[OPTIONS] CONTAINER [CONTAINER...]',
     summary: 'Kill one or more running containers',
     args: [1, Number.POSITIVE_INFINITY],
-    flags: [['s', 'signal', 'string', 'Signal to send', { default: '"KILL"', parse: signal }]],
+    flags: [['s', 'signal', 'string', 'Signal to send', { default: '"KILL"', parse: signal, late: true }]],
   },
   async run(flags, context) {
     const engine = await context.engine()

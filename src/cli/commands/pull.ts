@@ -1,3 +1,4 @@
+import { parseReference } from '../../oci/reference.js'
 import type { Command } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { chooseProgress } from '../io/progress.js'
@@ -19,13 +20,17 @@ export const command: Command = {
     ],
   },
   async run(flags, context) {
+    const name = flags.args[0]!
+    const { tag, digest } = parseReference(name)
     const engine = await context.engine()
     const json = flags.bool('json')
+    const implied = tag === undefined && digest === undefined
+    if (implied && !json && !flags.bool('quiet')) context.out.line('Using default tag: latest')
     const terminal = process.stdout.isTTY
     const progress = chooseProgress(context.out, { quiet: flags.bool('quiet'), json, isTerminal: terminal })
     const platform = flags.string('platform')
     try {
-      const result = await engine.pull(flags.args[0]!, {
+      const result = await engine.pull(name, {
         onProgress: progress.onProgress,
         ...(platform !== undefined && { platform }),
       })

@@ -11,7 +11,7 @@ export const command: Command = {
     summary: 'Restart one or more containers',
     args: [1, Number.POSITIVE_INFINITY],
     flags: [
-      ['s', 'signal', 'string', 'Signal to send', { parse: signal }],
+      ['s', 'signal', 'string', 'Signal to send', { parse: signal, late: true }],
       ['t', 'timeout', 'int', 'Seconds before SIGKILL; -1 waits for ever'],
       ['', 'time', 'int', 'Seconds before SIGKILL; -1 waits for ever', { alias: 'timeout', hidden: true }],
     ],

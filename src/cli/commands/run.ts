@@ -1,6 +1,7 @@
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import type { Container } from '../../engine/types.js'
 import { invalidArgument } from '../../errors/index.js'
+import { familiarReference, parseReference, withDefaultTag } from '../../oci/reference.js'
 import type { Command, CommandContext } from '../command.js'
 import { EXIT, UsageError } from '../exit-codes.js'
 import { createFlags } from '../flags/create-flags.js'
@@ -51,7 +52,7 @@ export function pullProgress(flags: ParsedArgs, image: string, context: CommandC
   return {
     onProgress: (event: Parameters<typeof progress.onProgress>[0]) => {
       if (!begun && !flags.bool('quiet') && flags.string('pull') !== 'always') {
-        context.err.line(`Unable to find image '${image.includes(':') ? image : `${image}:latest`}' locally`)
+        context.err.line(`Unable to find image '${familiarReference(withDefaultTag(parseReference(image)))}' locally`)
       }
       begun = true
       progress.onProgress(event)
@@ -63,7 +64,7 @@ export function pullProgress(flags: ParsedArgs, image: string, context: CommandC
 function checkConflicts(flags: ParsedArgs): void {
   const detach = flags.bool('detach')
   if (detach && flags.has('attach'))
-    throw new UsageError('conflicting options: cannot specify both --attach and --detach', 'run')
+    throw new UsageError('conflicting options: cannot specify both --attach and --detach', 'run', EXIT.failure)
   const wantsInput = flags.bool('interactive') && !detach
   if (flags.bool('tty') && wantsInput && !process.stdin.isTTY) {
     throw new UsageError('the input device is not a TTY', 'run', EXIT.failure)

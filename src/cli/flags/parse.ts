@@ -3,6 +3,7 @@
  * `--name value`, `--name=value`, `--bool`, `--bool=false`, `-abc` (bools), `-nvalue`, `-n value`, `-n=value`, `--`.
  * A flag that takes a value takes the next argument whatever it looks like.
  */
+import { invalidArgument } from '../../errors/index.js'
 import { UsageError } from '../exit-codes.js'
 import type { CommandSpec, FlagExtra, FlagRow } from './spec.js'
 import { FLAG_TYPES } from './types.js'
@@ -101,7 +102,7 @@ class Parser {
       const letter = left[0] as string
       const row = this.#short.get(letter)
       if (row === undefined) {
-        if (letter !== 'h') throw this.#usage(`unknown shorthand flag: '${letter}' in -${letters}`)
+        if (letter !== 'h') throw this.#usage(`unknown shorthand flag: '${letter}' in -${left}`)
         this.#out.help = true
         return
       }
@@ -112,7 +113,7 @@ class Parser {
         continue
       } else if (left.length > 1) this.#set(row, left.slice(1))
       else if (rest.length > 0) this.#set(row, rest.shift() as string)
-      else throw this.#usage(`flag needs an argument: '${letter}' in -${letters}`)
+      else throw this.#usage(`flag needs an argument: '${letter}' in -${left}`)
       return
     }
   }
@@ -126,6 +127,7 @@ class Parser {
     try {
       value = (extra.parse ?? type.parse)(text)
     } catch (error) {
+      if (extra.late === true) throw invalidArgument((error as Error).message)
       throw this.#usage(`invalid argument "${text}" for "${flagName(row)}" flag: ${(error as Error).message}`)
     }
     this.#out.set(extra.alias ?? row[1], value, type.repeat)

@@ -36,6 +36,8 @@ export interface FlagExtra {
   alias?: string
   /** Grammar of one value. Throws an Error whose message says what is wrong. Default: the type's own. */
   parse?: (text: string) => unknown
+  /** A bad value is an error of the command (its own exit code), not of the command line. */
+  late?: boolean
 }
 
 /** One row of a flag table: short letter or '', long name, type, help, and the rest. */

@@ -1,3 +1,4 @@
+import { CodedError, EXIT } from '../exit-codes.js'
 import { compile, TemplateError } from '../template/index.js'
 
 /** One object by `--format`: undefined gives the fallback, `json` a line of JSON, anything else a Go template. */
@@ -16,7 +17,7 @@ export function compileObject(format: string): ReturnType<typeof compile> {
   try {
     return compile(format)
   } catch (error) {
-    throw new TemplateError(`template parsing error: ${(error as Error).message}`, { cause: error })
+    throw new CodedError(`template parsing error: ${(error as Error).message}`, EXIT.template, { cause: error })
   }
 }
 

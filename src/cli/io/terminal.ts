@@ -1,14 +1,14 @@
 import type { Writable } from 'node:stream'
+import { makeRaw } from '../../native/index.js'
 
-/** Restores the terminal at exit, whatever ends the program; a SIGKILL leaves that to the shell (`reset`). */
+/**
+ * Sets standard input's terminal to raw mode until the returned function is called. At exit it is restored whatever ends
+ * the program (Node does so itself for a signal); a SIGKILL leaves that to the shell (`reset`).
+ */
 export function rawTerminal(): () => void {
-  const { stdin } = process
-  if (!stdin.isTTY) return () => {}
-  const restore = () => {
-    if (stdin.isTTY && stdin.isRaw) stdin.setRawMode(false)
-  }
+  const restore = makeRaw(0)
+  if (restore === undefined) return () => {}
   process.on('exit', restore)
-  stdin.setRawMode(true)
   return () => {
     process.off('exit', restore)
     restore()

@@ -206,11 +206,14 @@ class Parser {
     const parse = this.#operands[token.kind]
     if (parse === undefined) throw this.#error(`unexpected ${describe(token)} in ${context}`)
     const target = parse(token, place)
+    const second = this.#place(this.#peek())
     const names = this.#fields()
     if (names.length === 0) return target
     place.text += names.map((name) => `.${name}`).join('')
-    if (target.kind === 'field' || target.kind === 'variable')
-      return { ...target, names: [...target.names, ...names], place }
+    if (target.kind === 'field' || target.kind === 'variable') {
+      // Go's parser puts a chain of fields where its second one stands.
+      return { ...target, names: [...target.names, ...names], place: { ...second, text: place.text } }
+    }
     if (target.kind === 'dot') return { kind: 'field', names, place }
     if (target.kind === 'literal' || target.kind === 'nil')
       throw this.#error(`unexpected . after term ${JSON.stringify(token.text)}`)
