@@ -60,21 +60,18 @@ bool receive_pidfd(int socket, Fd& pidfd, Failure& f) {
 // Passed descriptor 0 becomes the container's pidfd, which the child's join-namespace steps use; the pid namespace is
 // joined here, since that takes effect for children only.
 bool find_container(Supervisor& s, Failure& f) {
-  Plan plan;
-  if (!read_plan(dup(kPlanFd), plan, f)) return false;
   // Not dumpable before anything of the container is joined: nobody in there may trace the newcomer or reach its
   // descriptors (CVE-2016-9962).
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   f.op = kFindContainer;
   Fd socket, pidfd;
-  if (!connect_to(plan.settings.container_socket, socket, f) || !receive_pidfd(socket.get(), pidfd, f)) return false;
+  if (!connect_to(s.plan.settings.container_socket, socket, f) || !receive_pidfd(socket.get(), pidfd, f)) return false;
   int slot = kFirstFd + static_cast<int>(kMaxFds) - 1;
   if (dup3(pidfd.get(), slot, O_CLOEXEC) < 0) return fail(f, errno, "dup3");
   f.op = kJoinNamespace;
-  if (plan.settings.join_namespaces & CLONE_NEWPID && setns(slot, CLONE_NEWPID) < 0)
+  if (s.plan.settings.join_namespaces & CLONE_NEWPID && setns(slot, CLONE_NEWPID) < 0)
     return fail(f, errno, "setns", "pid");
   f.op = 0;
-  (void)s;
   return true;
 }
 

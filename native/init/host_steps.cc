@@ -21,8 +21,14 @@ namespace jubako {
 
 namespace {
 
+// A descriptor stays open for the writes to one file that follow each other: device rules are a dozen.
 bool write_value(const char* path, const char* value, size_t size, Failure& f) {
-  Fd fd(sys::open_file(path, O_WRONLY));
+  static Fd fd;
+  static const char* opened = "";
+  if (!fd || strcmp(opened, path) != 0) {
+    fd.reset(sys::open_file(path, O_WRONLY));
+    opened = path;
+  }
   if (!fd) return fail(f, errno, "open", path);
   ssize_t n = write(fd.get(), value, size);
   if (n == static_cast<ssize_t>(size)) return true;
@@ -231,8 +237,7 @@ void kill_processes(const char* procs) {
 
 }  // namespace
 
-bool run_host_steps(Supervisor& s, Failure& f) {
-  StepList steps = s.plan.host;
+bool run_host_steps(Supervisor& s, StepList steps, Failure& f) {
   Step step;
   while (steps.next(step)) {
     if (!run_step(s, step, f)) return false;

@@ -52,8 +52,11 @@ void status_event(Supervisor& s) {
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  ssize_t n = recvmsg(s.status, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  ssize_t n;
+  // ECONNRESET comes once, and before what the child sent: it ended without reading our "go on".
+  do n = recvmsg(s.status, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+  if (n < 0 && errno == EAGAIN) return;
   struct cmsghdr* header = n > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
   if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(2 * sizeof(int))) {
     int fds[2];

@@ -1,5 +1,5 @@
-// The roles of jubako-init, each a main program of its own. All find their plan on kPlanFd and the control socket on
-// kControlFd, start with every signal blocked and return the process's exit status.
+// The roles of jubako-init, each a main program of its own. All find the control socket on kControlFd, where their plan
+// is the first frame; start with every signal blocked and return the process's exit status.
 #pragma once
 
 namespace jubako {

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../spawn/start.h"
@@ -68,13 +69,12 @@ bool start_child(Supervisor& s, Failure& f) {
 }
 
 bool set_up(Supervisor& s, Failure& f) {
-  if (!read_plan(kPlanFd, s.plan, f)) return false;
   s.epoll = epoll_create1(EPOLL_CLOEXEC);
   if (s.epoll < 0) return fail(f, errno, "epoll_create1");
   fcntl(kControlFd, F_SETFD, FD_CLOEXEC);
   add_client(s, kControlFd, true);
   s.clients[0].attached = s.plan.settings.attach_mask;
-  if (!run_host_steps(s, f)) return false;
+  if (!run_host_steps(s, s.plan.host, f)) return false;
   if (s.listener >= 0) watch(s, s.listener, EPOLLIN, &s.listener);
   if (*s.plan.settings.log_path)
     s.log.open(s.plan.settings.log_path, s.plan.settings.log_max_size, s.plan.settings.log_max_files);
@@ -83,6 +83,14 @@ bool set_up(Supervisor& s, Failure& f) {
   f.op = kClone;
   if (!start_child(s, f)) return false;
   f.op = 0;
+  if (!run_host_steps(s, s.plan.beside, f)) {
+    sys::pidfd_send_signal(s.pidfd.get(), SIGKILL);
+    siginfo_t info;
+    waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(s.pidfd.get()), &info, WEXITED);
+    return false;
+  }
+  // A child that failed already does not listen any more; its failure is in the socket.
+  send(s.status, "G", 1, MSG_NOSIGNAL);
   return true;
 }
 
@@ -97,12 +105,16 @@ void finish(Supervisor& s) {
 }  // namespace
 
 int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
-  // A session of its own: the terminal's signals are for the application, not for its containers.
-  setsid();
+  // A group of its own: the terminal's signals are for the application, not for its containers. (A session would cost a
+  // scheduler group.)
+  setpgid(0, 0);
   // Every mode below is meant as it is written.
   umask(0);
   Failure failure;
-  bool ready = prepare(s, failure) && set_up(s, failure);
+  Bytes plan = receive_plan(kControlFd, failure);
+  if (plan.size == 0 && !failure.failed()) return 0;
+  bool ready = !failure.failed() && decode_plan(plan.data, plan.size, s.plan, failure) && prepare(s, failure) &&
+               set_up(s, failure);
   if (ready) {
     supervise(s);
     if (s.failed) failure = s.failure;

@@ -83,7 +83,7 @@ void input_event(Supervisor& s);
 void close_input(Supervisor& s);
 
 // host_steps.cc
-bool run_host_steps(Supervisor& s, Failure& f);
+bool run_host_steps(Supervisor& s, StepList steps, Failure& f);
 void run_exit_steps(Supervisor& s);
 void kill_everything(Supervisor& s);
 

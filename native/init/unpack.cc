@@ -71,10 +71,9 @@ struct Orders {
 };
 
 bool read_orders(Orders& orders, Failure& f) {
-  uint8_t data[256];
-  ssize_t n = pread(kPlanFd, data, sizeof data, 0);
-  if (n <= 0) return fail(f, EPROTO, "plan", "empty");
-  Reader r(data, static_cast<size_t>(n));
+  Bytes plan = receive_plan(kControlFd, f);
+  if (plan.size == 0) return f.failed() || fail(f, EPROTO, "plan", "empty");
+  Reader r(plan.data, plan.size);
   orders.compression = static_cast<archive::Compression>(r.u32());
   orders.compressed_size = r.u64();
   orders.limits = {r.u64(), r.u64(), r.u64(), r.u64()};
@@ -92,7 +91,6 @@ bool read_orders(Orders& orders, Failure& f) {
 [[noreturn]] void work(const Orders& orders, int broker) {
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   umask(0);
-  close(kPlanFd);
   Failure failure;
   int root = orders.barriers.jail ? archive::enter_jail(kDirectory, failure)
                                   : openat(kDirectory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

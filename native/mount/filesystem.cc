@@ -153,17 +153,19 @@ int make_bind(const BindSpec& spec, Failure& f) {
   if (!tree) return fail(f, errno, "open_tree", spec.source), -1;
   struct mount_attr attributes = {};
   attributes.attr_set = spec.attributes_set;
-  if (attributes.attr_set) {
-    unsigned at = AT_EMPTY_PATH | (spec.recursive_attributes ? AT_RECURSIVE : 0U);
-    if (sys::mount_setattr(tree.get(), "", at, &attributes) < 0)
+  attributes.propagation = spec.propagation;
+  unsigned deep = spec.recursive ? AT_RECURSIVE : 0U;
+  // One call where it may be one: attributes and propagation reach equally deep.
+  if (spec.attributes_set && spec.propagation && spec.recursive && !spec.recursive_attributes) {
+    struct mount_attr shallow = {};
+    shallow.attr_set = spec.attributes_set;
+    if (sys::mount_setattr(tree.get(), "", AT_EMPTY_PATH, &shallow) < 0)
       return fail(f, errno, "mount_setattr", spec.source), -1;
+    attributes.attr_set = 0;
   }
-  if (spec.propagation) {
-    struct mount_attr propagation = {};
-    propagation.propagation = spec.propagation;
-    if (sys::mount_setattr(tree.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &propagation) < 0)
-      return fail(f, errno, "mount_setattr", spec.source), -1;
-  }
+  if ((attributes.attr_set || attributes.propagation) &&
+      sys::mount_setattr(tree.get(), "", AT_EMPTY_PATH | deep, &attributes) < 0)
+    return fail(f, errno, "mount_setattr", spec.source), -1;
   return tree.release();
 }
 

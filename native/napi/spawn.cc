@@ -1,7 +1,6 @@
 #include "spawn.h"
 
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -18,55 +17,48 @@ namespace jubako::napi {
 
 namespace {
 
-int plan_memory(const std::vector<uint8_t>& plan, Failure& f) {
-  Fd fd(memfd_create("plan", MFD_CLOEXEC));
-  if (!fd) return fail(f, errno, "memfd_create"), -1;
-  size_t at = 0;
-  while (at < plan.size()) {
-    ssize_t n = write(fd.get(), plan.data() + at, plan.size() - at);
-    if (n <= 0) return fail(f, errno, "write", "plan"), -1;
-    at += static_cast<size_t>(n);
+Napi::Value two_descriptors(Napi::Env env, const int ends[2], const Failure& failure) {
+  if (failure.failed()) {
+    napi_throw(env, failure_object(env, failure));
+    return env.Undefined();
   }
-  return fd.release();
+  Napi::Array pair = Napi::Array::New(env, 2);
+  pair.Set(0u, ends[0]);
+  pair.Set(1u, ends[1]);
+  return pair;
 }
 
-struct Outcome {
-  StartedInit init;
-  int control = -1;
-};
+// controlPair() -> [number, number]: two ends of a stream socket. The second is for startInit.
+Napi::Value control_pair(const Napi::CallbackInfo& info) {
+  int ends[2];
+  Failure failure;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) fail(failure, errno, "socketpair");
+  return two_descriptors(info.Env(), ends, failure);
+}
 
-// startInit(image: number, role: string, title: string, plan: Uint8Array, fds: number[])
-//   -> Promise<{ pid, pidfd, control }>
+// startInit(image: number, role: string, title: string, control: number, fds: number[]) -> Promise<{ pid, pidfd }>
+// `control` is closed here afterwards.
 Napi::Value start(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   int image = info[0].As<Napi::Number>().Int32Value();
   std::string role = info[1].As<Napi::String>();
   std::string title = info[2].As<Napi::String>();
-  auto view = info[3].As<Napi::Uint8Array>();
-  std::vector<uint8_t> plan(view.Data(), view.Data() + view.ByteLength());
+  int control = info[3].As<Napi::Number>().Int32Value();
   auto list = info[4].As<Napi::Array>();
   std::vector<int> fds;
   for (uint32_t i = 0; i < list.Length(); i++) fds.push_back(list.Get(i).As<Napi::Number>().Int32Value());
-  auto outcome = std::make_shared<Outcome>();
+  auto started = std::make_shared<StartedInit>();
   return submit(
       env,
       [=](Failure& f) {
-        Fd memory(plan_memory(plan, f));
-        if (!memory) return;
-        int pair[2];
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-          fail(f, errno, "socketpair");
-          return;
-        }
-        Fd ours(pair[0]), theirs(pair[1]);
-        StartRequest request = {image, role.c_str(), title.c_str(), memory.get(), theirs.get(), fds.data(), fds.size()};
-        if (start_init(request, outcome->init, f)) outcome->control = ours.release();
+        Fd theirs(control);
+        StartRequest request = {image, role.c_str(), title.c_str(), theirs.get(), fds.data(), fds.size()};
+        start_init(request, *started, f);
       },
       [=](Napi::Env e) -> Napi::Value {
         Napi::Object object = Napi::Object::New(e);
-        object.Set("pid", outcome->init.pid);
-        object.Set("pidfd", outcome->init.pidfd);
-        object.Set("control", outcome->control);
+        object.Set("pid", started->pid);
+        object.Set("pidfd", started->pidfd);
         return object;
       });
 }
@@ -123,18 +115,10 @@ Napi::Value is_locked(const Napi::CallbackInfo& info) {
 
 // openPipe() -> [number, number]
 Napi::Value open_pipe(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) < 0) {
-    Failure failure;
-    fail(failure, errno, "pipe2");
-    napi_throw(env, failure_object(env, failure));
-    return env.Undefined();
-  }
-  Napi::Array pair = Napi::Array::New(env, 2);
-  pair.Set(0u, ends[0]);
-  pair.Set(1u, ends[1]);
-  return pair;
+  Failure failure;
+  if (pipe2(ends, O_CLOEXEC) < 0) fail(failure, errno, "pipe2");
+  return two_descriptors(info.Env(), ends, failure);
 }
 
 Napi::Value close_fd(const Napi::CallbackInfo& info) {
@@ -145,6 +129,7 @@ Napi::Value close_fd(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_spawn(Napi::Env env, Napi::Object exports) {
+  exports.Set("controlPair", Napi::Function::New(env, control_pair, "controlPair"));
   exports.Set("startInit", Napi::Function::New(env, start, "startInit"));
   exports.Set("reapInit", Napi::Function::New(env, reap, "reapInit"));
   exports.Set("killInit", Napi::Function::New(env, kill_init, "killInit"));

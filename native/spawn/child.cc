@@ -37,6 +37,7 @@ constexpr Act kActs[] = {
     {kKeyring, steps::keyring},
     {kJoinNamespace, steps::join_namespace},
     {kUnshareCgroup, steps::unshare_cgroup},
+    {kWaitHost, steps::wait_host},
     {kSession, steps::session},
     {kUser, steps::user},
     {kWorkdir, steps::workdir},

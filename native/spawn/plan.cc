@@ -1,8 +1,10 @@
 #include "plan.h"
 
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <sys/socket.h>
+
+#include <cstdlib>
+
+#include "protocol.h"
 
 namespace jubako {
 
@@ -46,20 +48,28 @@ bool decode_plan(const uint8_t* data, size_t size, Plan& plan, Failure& f) {
   s.join_namespaces = r.u64();
   s.kill_on_end = r.u32();
   plan.host = step_list(r);
+  plan.beside = step_list(r);
   plan.child = step_list(r);
   plan.exit = step_list(r);
   if (!r.ok() || r.left() != 0) return fail(f, EPROTO, "plan", "malformed");
   return true;
 }
 
-bool read_plan(int fd, Plan& plan, Failure& f) {
-  struct stat info;
-  if (fstat(fd, &info) < 0) return fail(f, errno, "fstat", "plan");
-  if (info.st_size == 0) return fail(f, EPROTO, "plan", "empty");
-  void* data = mmap(nullptr, static_cast<size_t>(info.st_size), PROT_READ, MAP_PRIVATE, fd, 0);
-  if (data == MAP_FAILED) return fail(f, errno, "mmap", "plan");
-  close(fd);
-  return decode_plan(static_cast<const uint8_t*>(data), static_cast<size_t>(info.st_size), plan, f);
+Bytes receive_plan(int control, Failure& f) {
+  constexpr uint32_t kMaxPlan = 16U << 20;
+  auto receive = [&](void* to, size_t size) {
+    ssize_t n;
+    do n = recv(control, to, size, MSG_WAITALL);
+    while (n < 0 && errno == EINTR);
+    return n == static_cast<ssize_t>(size);
+  };
+  protocol::Header header;
+  if (!receive(&header, sizeof header)) return {};
+  if (header.type != protocol::kPlan || header.length > kMaxPlan) return fail(f, EPROTO, "plan", "frame"), Bytes();
+  auto* data = static_cast<uint8_t*>(malloc(header.length));
+  if (!data) return fail(f, ENOMEM, "malloc", "plan"), Bytes();
+  if (!receive(data, header.length)) return {};
+  return {data, header.length};
 }
 
 const char* step_name(int op) {

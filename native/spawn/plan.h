@@ -1,4 +1,4 @@
-// The plan of one process as src/runtime made it: settings, then three lists of steps. Decoded in place; every string
+// The plan of one process as src/runtime made it: settings, then four lists of steps. Decoded in place; every string
 // stays in the buffer. src/native/plan.ts writes exactly these fields in this order.
 #pragma once
 
@@ -76,13 +76,14 @@ struct Settings {
 
 struct Plan {
   Settings settings;
-  StepList host, child, exit;
+  StepList host, beside, child, exit;
 };
 
 bool decode_plan(const uint8_t* data, size_t size, Plan& plan, Failure& f);
 
-// Maps the descriptor `fd` and decodes it; the mapping lives as long as the process.
-bool read_plan(int fd, Plan& plan, Failure& f);
+// Reads the frame that every control socket begins with. The bytes live as long as the process. Empty, without a
+// failure, when the starter went away or thought better of it.
+Bytes receive_plan(int control, Failure& f);
 
 const char* step_name(int op);
 

@@ -119,6 +119,15 @@ bool unshare_cgroup(Child&, Reader&, Failure& f) {
   return unshare(CLONE_NEWCGROUP) == 0 || fail(f, errno, "unshare", "cgroup");
 }
 
+// One byte from the supervisor: its beside steps are done. Its end means that it gave up, and this process with it.
+bool wait_host(Child& child, Reader&, Failure& f) {
+  char byte;
+  ssize_t n;
+  do n = recv(child.status, &byte, 1, 0);
+  while (n < 0 && errno == EINTR);
+  return n == 1 || fail(f, ECANCELED, "recv", "supervisor");
+}
+
 bool session(Child& child, Reader&, Failure& f) {
   if (setsid() < 0) return fail(f, errno, "setsid");
   if (child.terminal >= 0 && ioctl(child.terminal, TIOCSCTTY, 0) < 0) return fail(f, errno, "ioctl", "TIOCSCTTY");

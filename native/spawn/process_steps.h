@@ -15,6 +15,7 @@ bool keyring(Child&, Reader&, Failure&);
 bool join_namespace(Child&, Reader&, Failure&);
 bool cgroup_join(Child&, Reader&, Failure&);
 bool unshare_cgroup(Child&, Reader&, Failure&);
+bool wait_host(Child&, Reader&, Failure&);
 bool session(Child&, Reader&, Failure&);
 bool user(Child&, Reader&, Failure&);
 bool workdir(Child&, Reader&, Failure&);

@@ -29,7 +29,7 @@ enum Type : uint32_t {
   kKill = 68,        // i32 signal
   kWait = 69,        // nothing: send kStarted (if it did) and kExit
   kGetPidfd = 70,    // nothing
-  kStdoutClose = 71,
+  kPlan = 71,        // the first frame on the control socket: what to do
 };
 
 constexpr uint32_t kAttachStdin = 1, kAttachStdout = 2, kAttachStderr = 4;

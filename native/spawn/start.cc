@@ -32,18 +32,17 @@ int child_main(void* pointer) {
   // Everything first moves above the range of the final numbers, so that no move overwrites a source.
   int sources[kMaxFds + 3];
   size_t count = 0;
-  sources[count++] = request.plan;
   sources[count++] = request.control;
   for (size_t i = 0; i < request.fd_count; i++) sources[count++] = request.fds[i];
   sources[count++] = request.image;
-  const int above = kPlanFd + static_cast<int>(kMaxFds) + 8;
+  const int above = kControlFd + static_cast<int>(kMaxFds) + 8;
   for (size_t i = 0; i < count; i++) {
     sources[i] = fcntl(sources[i], F_DUPFD_CLOEXEC, above);
     if (sources[i] < 0) return failed("fcntl");
   }
-  const int image = kPlanFd + static_cast<int>(count) - 1;
+  const int image = kControlFd + static_cast<int>(count) - 1;
   for (size_t i = 0; i < count; i++) {
-    int to = kPlanFd + static_cast<int>(i);
+    int to = kControlFd + static_cast<int>(i);
     if (dup3(sources[i], to, to == image ? O_CLOEXEC : 0) < 0) return failed("dup3");
   }
   int null = ::open("/dev/null", O_RDWR);

@@ -9,16 +9,14 @@
 
 namespace jubako {
 
-constexpr int kPlanFd = 3;
-constexpr int kControlFd = 4;
-constexpr int kFirstFd = 5;
+constexpr int kControlFd = 3;
+constexpr int kFirstFd = 4;
 constexpr size_t kMaxFds = 32;
 
 struct StartRequest {
   int image;          // descriptor of the sealed jubako-init
   const char* role;   // argv[1]
   const char* title;  // argv[2], shown by ps
-  int plan;           // becomes kPlanFd
   int control;        // becomes kControlFd
   const int* fds;     // become kFirstFd, kFirstFd + 1, ...
   size_t fd_count;

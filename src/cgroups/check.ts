@@ -1,4 +1,5 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { invalidArgument } from '../errors/index.js'
 import { errnoOf } from './files.js'
 import { parseList } from './ranges.js'
@@ -126,11 +127,7 @@ const cpu: Check = (r, host, warnings) => {
 }
 
 /** CPUs this process may run on; what Docker counts too. */
-function usableCpus(): number {
-  const status = readFileSync('/proc/self/status', 'latin1')
-  const list = /^Cpus_allowed_list:\s*(\S+)/m.exec(status)?.[1] ?? '0'
-  return parseList(list)?.size ?? 1
-}
+const usableCpus = (): number => availableParallelism()
 
 function available(wanted: string, having: string, kind: string, what: string): void {
   const numbers = parseList(wanted)

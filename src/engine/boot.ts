@@ -8,6 +8,14 @@ export function bootId(): string {
   return id
 }
 
+let ownStartTime: string | undefined
+
+/** {@link processStartTime} of this process. */
+export function thisStartTime(): string {
+  ownStartTime ??= processStartTime(process.pid) ?? ''
+  return ownStartTime
+}
+
 /** Tells a process from a later one with the same pid: field 22 of /proc/<pid>/stat; null when there is none. */
 export function processStartTime(pid: number): string | null {
   try {

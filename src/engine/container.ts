@@ -17,7 +17,7 @@ import { execIn } from './exec.js'
 import { inspectContainer } from './inspect.js'
 import { selectLog } from './logs.js'
 import { signalName, signalNumber } from './signals.js'
-import { attachMask, type Started, startContainer } from './start.js'
+import { attachMask, type Launch, type Started, startContainer } from './start.js'
 import { snapshotOf, summaryOf } from './state.js'
 import { networkStats } from './stats.js'
 import type {
@@ -65,10 +65,12 @@ export class ContainerHandle implements Container {
     return this.#started?.stderr ?? null
   }
 
-  async start(options: StartOptions & { signal?: AbortSignal | undefined } = {}): Promise<void> {
+  async start(
+    options: StartOptions & { signal?: AbortSignal | undefined; launch?: Launch | undefined } = {},
+  ): Promise<void> {
     await this.#finished()
     if (this.context.store.isRunning(this.id)) return
-    this.#started = await startContainer(this.context, this.config, options)
+    this.#started = await startContainer(this.context, this.config, options, options.launch)
     const { supervised } = this.#started
     if (!this.config.owned && options.attach === undefined) supervised.release()
     const { signal } = options

@@ -13,8 +13,9 @@ import { diskUsage } from './disk-usage.js'
 import { managedFiles } from './files.js'
 import { engineInfo } from './info.js'
 import { inspectImage } from './inspect-image.js'
-import { mergeConfig } from './merge.js'
+import { mergeConfig, newId } from './merge.js'
 import { generateName, isValidName } from './names.js'
+import { Launch } from './start.js'
 import { summaryOf } from './state.js'
 import { removeCgroupParents, sweep } from './sweep.js'
 import type {
@@ -140,18 +141,32 @@ export class Engine {
 
   /** Makes a container that is not started. */
   async create(image: string, command: readonly string[] = [], options: CreateOptions = {}): Promise<Container> {
-    return this.#create(image, command, options, { owned: false, autoRemove: options.autoRemove ?? false })
+    return this.#create(image, command, options, {
+      id: newId(),
+      owned: false,
+      autoRemove: options.autoRemove ?? false,
+    })
   }
 
   /** Makes and starts a container; resolves when its command runs. See {@link RunOptions.detached}. */
   async run(image: string, command: readonly string[] = [], options: RunOptions = {}): Promise<Container> {
     const owned = !(options.detached ?? false)
-    const container = await this.#create(image, command, options, {
-      owned,
-      autoRemove: owned || (options.autoRemove ?? false),
-    })
+    const id = newId()
+    const launch = this.#launchEarly(owned, options, id)
+    let container: ContainerHandle
+    try {
+      container = await this.#create(image, command, options, {
+        id,
+        owned,
+        autoRemove: owned || (options.autoRemove ?? false),
+      })
+    } catch (error) {
+      await launch?.abandon()
+      throw error
+    }
     try {
       await container.start({
+        launch,
         ...(options.attach !== undefined && { attach: options.attach }),
         ...(options.columns !== undefined && { columns: options.columns }),
         ...(options.rows !== undefined && { rows: options.rows }),
@@ -159,6 +174,7 @@ export class Engine {
       })
     } catch (error) {
       // As docker has it: what could not start stays `created`, unless it was to be removed.
+      await launch?.abandon()
       if (owned || options.autoRemove) await container.remove({ force: true }).catch(() => {})
       throw error
     }
@@ -207,11 +223,20 @@ export class Engine {
     return this.close()
   }
 
+  /** The supervisor starts while its plan is made; not if it needs descriptors that are not known yet. */
+  #launchEarly(owned: boolean, options: RunOptions, id: string): Launch | undefined {
+    const shares = [options.network, options.pid, options.ipc, options.uts].some((mode) =>
+      mode?.startsWith('container:'),
+    )
+    if (shares) return undefined
+    return new Launch({ owned, tty: options.tty ?? false, stdin: options.stdin ?? false }, id)
+  }
+
   async #create(
     image: string,
     command: readonly string[],
     options: CreateOptions,
-    kind: { owned: boolean; autoRemove: boolean },
+    kind: { id: string; owned: boolean; autoRemove: boolean },
   ): Promise<ContainerHandle> {
     options.signal?.throwIfAborted()
     const { store, images, cgroups } = this.#context

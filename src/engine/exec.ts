@@ -1,4 +1,5 @@
 import { invalidArgument, JubakoError } from '../errors/index.js'
+import { InitProcess } from '../native/index.js'
 import { type ContainerConfig, planExec, requests, startSupervised } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
 import { readHost } from './host.js'
@@ -65,7 +66,7 @@ export async function execIn(
   let supervised: Awaited<ReturnType<typeof startSupervised>>
   try {
     const what = `cannot exec in container ${config.name}`
-    supervised = await startSupervised('exec', plan, pipes?.fds ?? [], config.id, what)
+    supervised = await startSupervised(new InitProcess('exec', pipes?.fds ?? [], config.id), plan, what)
   } catch (error) {
     pipes?.abandon()
     throw error

@@ -4,7 +4,7 @@ import { invalidArgument } from '../errors/index.js'
 import type { ResolvedImage } from '../images/index.js'
 import { parseDeviceCgroupRule } from '../oci/devices.js'
 import { type ContainerConfig, type NamespaceMode, rlimitNumbers } from '../runtime/index.js'
-import { processStartTime } from './boot.js'
+import { thisStartTime } from './boot.js'
 import { mergeMounts } from './merge-mounts.js'
 import { parseSecurityOptions } from './security-options.js'
 import { signalNumber } from './signals.js'
@@ -164,6 +164,7 @@ export function newId(): string {
 }
 
 export interface MergeContext {
+  id: string
   name: string
   reference: string
   owned: boolean
@@ -182,7 +183,7 @@ export function mergeConfig(
   options: CreateOptions,
   context: MergeContext,
 ): ContainerConfig {
-  const id = newId()
+  const { id } = context
   const { config } = image.config
   const name = hostname(id, options)
   const security = parseSecurityOptions(options.securityOpt ?? [])
@@ -252,7 +253,7 @@ export function mergeConfig(
     stdin: options.stdin ?? false,
     autoRemove: context.autoRemove,
     owned: context.owned,
-    ...(context.owned && { owner: { pid: process.pid, startTime: processStartTime(process.pid) ?? '' } }),
+    ...(context.owned && { owner: { pid: process.pid, startTime: thisStartTime() } }),
     logDriver: context.owned ? 'none' : (options.logDriver ?? 'json-file'),
     logOptions: logOptions(options),
     resources: resources(options),

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { JubakoError } from '../errors/index.js'
-import { AttachMask, closeFd, openPipe, type StreamPlan } from '../native/index.js'
+import { AttachMask, closeFd, InitProcess, openPipe, type StreamPlan } from '../native/index.js'
 import { allowAllDevices, defaultDeviceRules, parseDeviceCgroupRule } from '../oci/devices.js'
 import { overlay } from '../overlay/index.js'
 import { type ContainerConfig, hostDevices, planContainer, type Supervised, startSupervised } from '../runtime/index.js'
@@ -38,10 +38,10 @@ export class StdioPipes {
   /** After the start: their ends are the container's alone now. */
   take(): { stdin: Writable | null; stdout: Readable; stderr: Readable } {
     this.#closeTheirs()
-    const [stdin, stdout, stderr] = this.#ours
+    const [stdin, stdout, stderr] = this.#ours.splice(0)
     const readable = (fd: number) => new Socket({ fd, readable: true, writable: false })
     return {
-      stdin: stdin === null ? null : new Socket({ fd: stdin!, readable: false, writable: true }),
+      stdin: stdin == null ? null : new Socket({ fd: stdin!, readable: false, writable: true }),
       stdout: readable(stdout!),
       stderr: readable(stderr!),
     }
@@ -49,7 +49,7 @@ export class StdioPipes {
 
   abandon(): void {
     this.#closeTheirs()
-    for (const fd of this.#ours) if (fd !== null) closeFd(fd)
+    for (const fd of this.#ours.splice(0)) if (fd !== null) closeFd(fd)
   }
 
   #closeTheirs(): void {
@@ -88,11 +88,39 @@ function createBindSources(config: ContainerConfig): void {
   }
 }
 
+/** A supervisor that waits for its plan, and the pipes it was given: made while the plan is still being thought out. */
+export class Launch {
+  readonly pipes: StdioPipes | undefined
+  readonly init: InitProcess
+
+  constructor(
+    config: { owned: boolean; tty: boolean; stdin: boolean },
+    title: string,
+    joins: readonly { fd: number }[] = [],
+  ) {
+    // A terminal's master stays with the supervisor: then its bytes are frames of the control socket.
+    this.pipes = config.owned && !config.tty ? new StdioPipes(config.stdin) : undefined
+    this.init = new InitProcess('supervise', [...(this.pipes?.fds ?? []), ...joins.map(({ fd }) => fd)], title)
+  }
+
+  /** Number of passed descriptors before the namespaces to join. */
+  get firstJoin(): number {
+    return this.pipes?.fds.length ?? 0
+  }
+
+  async abandon(): Promise<void> {
+    this.init.abandon()
+    await this.init.spawned.catch(() => {})
+    this.pipes?.abandon()
+  }
+}
+
 /** Makes the plan of a container's first process and carries it out. */
 export async function startContainer(
   context: EngineContext,
   config: ContainerConfig,
   options: StartOptions,
+  early?: Launch,
 ): Promise<Started> {
   const { store, cgroups } = context
   const paths = store.places.of(config.id)
@@ -109,14 +137,12 @@ export async function startContainer(
     parent: config.cgroupParent ?? context.cgroupParent,
   })
   for (const path of cgroup.parents) context.cgroupParents.add(path)
-  // A terminal's master stays with the supervisor: then its bytes are frames of the control socket.
-  const pipes = config.owned && !config.tty ? new StdioPipes(config.stdin) : undefined
   const attach = config.owned ? (config.tty ? {} : undefined) : options.attach
   const mask = attachMask(attach, config.stdin, config.tty)
   const joins = await openJoins(context, config)
+  const launch = early ?? new Launch(config, config.id, joins)
+  const { pipes } = launch
   try {
-    const fds = [...(pipes?.fds ?? []), ...joins.map(({ fd }) => fd)]
-    const first = pipes?.fds.length ?? 0
     const plan = planContainer({
       config,
       paths,
@@ -133,18 +159,18 @@ export async function startContainer(
       attachMask: mask,
       rows: options.rows ?? 0,
       columns: options.columns ?? 0,
-      joins: joins.map(({ kind, mode }, i) => ({ index: first + i, flags: joinFlags[kind], what: mode })),
+      joins: joins.map(({ kind, mode }, i) => ({ index: launch.firstJoin + i, flags: joinFlags[kind], what: mode })),
       removal: config.autoRemove
         ? { trash: store.trashOf(config.id), name: `${store.places.names}/${config.name}` }
         : null,
       alter: context.alterPlan,
     })
     if (!config.owned) writeFileSync(`${paths.directory}/started`, bootId())
-    const supervised = await startSupervised('supervise', plan, fds, config.id, `cannot start container ${config.name}`)
+    const supervised = await startSupervised(launch.init, plan, `cannot start container ${config.name}`)
     const ends = pipes?.take() ?? supervised.streams
     return { supervised, stdin: ends.stdin, stdout: ends.stdout, stderr: ends.stderr }
   } catch (error) {
-    pipes?.abandon()
+    await launch.abandon()
     throw error
   } finally {
     for (const { fd } of joins) closeFd(fd)

@@ -6,7 +6,10 @@ import { JubakoError } from '../errors/index.js'
 
 /** What `native/addon.cc` exports. Errors are plain objects of {@link NativeFailure}'s shape. */
 export interface Addon {
-  startInit(image: number, role: string, title: string, plan: Uint8Array, fds: number[]): Promise<StartedInit>
+  /** Ends of a stream socket; the second is for `startInit`. */
+  controlPair(): [number, number]
+  /** Closes `control`. */
+  startInit(image: number, role: string, title: string, control: number, fds: number[]): Promise<StartedInit>
   /** Exit code, or minus the signal's number. */
   reapInit(pidfd: number): Promise<number>
   sealInit(source: string, directory: string | null): number
@@ -38,7 +41,6 @@ export interface Addon {
 export interface StartedInit {
   pid: number
   pidfd: number
-  control: number
 }
 
 /** The fields of `native/sys/failure.h`. */

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { addon, artefactPath } from './addon.js'
 import { isNativeFailure, nativeError } from './failure.js'
-import { encodeFrame, FrameReader, socketFromFd } from './protocol.js'
+import { encodeFrame, Frame, FrameReader, socketFromFd } from './protocol.js'
 
 let directory: string | null = null
 let image: number | undefined
@@ -25,57 +25,89 @@ export interface InitExit {
   signal: number | null
 }
 
-/** A running jubako-init process and the frames on its control socket. */
+/**
+ * A jubako-init process and the frames on its control socket. It waits for its plan: so it can be started before the plan
+ * is made, and starting takes no time where it matters.
+ */
 export class InitProcess {
-  readonly pid: number
   readonly control: Socket
-  readonly #pidfd: number
-  #reaped = false
+  /** Settles when the process exists; rejects when it cannot be made. */
+  readonly spawned: Promise<void>
   /** Settles when the process was reaped; all frames were delivered before. Never rejects. */
   readonly exited: Promise<InitExit>
+  /** Gets every frame. */
+  onFrame: (type: number, payload: Buffer) => void = () => {}
+  #pidfd: number | undefined
 
-  constructor(pid: number, pidfd: number, control: Socket, onFrame: (type: number, payload: Buffer) => void) {
-    this.pid = pid
-    this.#pidfd = pidfd
-    this.control = control
-    const reader = new FrameReader(onFrame)
-    control.on('data', (chunk: Buffer) => reader.push(chunk))
+  /**
+   * @param fds they become its descriptors from 4 on; the caller still owns them and may close them when `spawned`
+   * @param title shown by `ps`, for example the container's id
+   */
+  constructor(role: string, fds: number[], title = '') {
+    const [ours, theirs] = addon().controlPair()
+    this.control = socketFromFd(ours)
+    const reader = new FrameReader((type, payload) => this.onFrame(type, payload))
+    this.control.on('data', (chunk: Buffer) => reader.push(chunk))
     // ECONNRESET only says that the process ended with unread bytes from us.
-    control.on('error', () => {})
+    this.control.on('error', () => {})
+    const started = addon().startInit(initImage(), role, title, theirs, fds)
+    this.spawned = started.then(
+      ({ pidfd }) => {
+        this.#pidfd = pidfd
+      },
+      (error: unknown) => {
+        this.control.destroy()
+        throw isNativeFailure(error) ? nativeError(error, `cannot start jubako-init ${role}`) : error
+      },
+    )
+    this.spawned.catch(() => {})
     this.exited = new Promise((resolve) => {
-      let reaping = false
-      const reap = () => {
-        if (reaping) return
-        reaping = true
-        this.#reaped = true
-        control.destroy()
-        addon()
-          .reapInit(pidfd)
-          .then(
-            (status) => resolve(status < 0 ? { code: null, signal: -status } : { code: status, signal: null }),
-            () => resolve({ code: null, signal: null }),
-          )
+      let ending = false
+      const ended = () => {
+        if (ending) return
+        ending = true
+        void this.#reap().then(resolve)
       }
-      control.on('end', reap)
-      control.on('close', reap)
+      this.control.once('end', ended)
+      this.control.once('close', ended)
     })
+  }
+
+  /** Lets it begin. */
+  sendPlan(plan: Uint8Array): void {
+    this.send(Frame.plan, plan)
+  }
+
+  /** Without a plan it ends at once. */
+  abandon(): void {
+    this.control.destroy()
   }
 
   /** SIGKILL, if it has not ended. */
   kill(): void {
-    if (!this.#reaped) addon().killInit(this.#pidfd)
+    if (this.#pidfd !== undefined) addon().killInit(this.#pidfd)
   }
 
   send(type: number, payload?: Uint8Array): void {
     this.control.write(encodeFrame(type, payload))
   }
+
+  async #reap(): Promise<InitExit> {
+    await this.spawned.catch(() => {})
+    const pidfd = this.#pidfd
+    this.#pidfd = undefined
+    this.control.destroy()
+    if (pidfd === undefined) return { code: null, signal: null }
+    const status = await addon()
+      .reapInit(pidfd)
+      .catch(() => 0)
+    return status < 0 ? { code: null, signal: -status } : { code: status, signal: null }
+  }
 }
 
 /**
- * Starts jubako-init in a role. The plan is on its descriptor 3, the control socket on 4, `fds` from 5 on (they are
- * duplicated: the caller still owns its own).
+ * Starts jubako-init in a role, with its plan.
  *
- * @param title shown by `ps`, for example the container's id
  * @throws JubakoError ERR_JUBAKO_SYSTEM when the process cannot be made
  */
 export async function startInit(
@@ -85,11 +117,9 @@ export async function startInit(
   onFrame: (type: number, payload: Buffer) => void,
   title = '',
 ): Promise<InitProcess> {
-  try {
-    const started = await addon().startInit(initImage(), role, title, plan, fds)
-    return new InitProcess(started.pid, started.pidfd, socketFromFd(started.control), onFrame)
-  } catch (error) {
-    if (isNativeFailure(error)) throw nativeError(error, `cannot start jubako-init ${role}`)
-    throw error
-  }
+  const init = new InitProcess(role, fds, title)
+  init.onFrame = onFrame
+  init.sendPlan(plan)
+  await init.spawned
+  return init
 }

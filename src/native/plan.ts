@@ -43,6 +43,8 @@ export interface ProcessPlan {
   joinNamespaces: number
   killOnEnd: boolean
   host: readonly Step[]
+  /** In the supervisor while the child steps run; `wait-host` waits for their end. */
+  beside: readonly Step[]
   child: readonly Step[]
   exit: readonly Step[]
 }
@@ -147,6 +149,6 @@ export function encodePlan(plan: ProcessPlan): Buffer {
   out.text(plan.containerSocket ?? '')
   out.u64(BigInt(plan.joinNamespaces))
   out.field(plan.killOnEnd)
-  for (const list of [plan.host, plan.child, plan.exit]) out.bytes(encodeSteps(list))
+  for (const list of [plan.host, plan.beside, plan.child, plan.exit]) out.bytes(encodeSteps(list))
   return out.done()
 }

@@ -20,6 +20,7 @@ export const Frame = {
   kill: 68,
   wait: 69,
   getPidfd: 70,
+  plan: 71,
 } as const
 
 export const AttachMask = { stdin: 1, stdout: 2, stderr: 4 } as const

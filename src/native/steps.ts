@@ -44,7 +44,7 @@ export const steps = {
   session: 48,
   'unshare-cgroup': 49,
   fail: 50,
-  home: 51,
+  'wait-host': 51,
   'cgroup-remove': 60,
   'remove-tree': 61,
   unlink: 62,

@@ -48,6 +48,7 @@ export function planExec(input: ExecInput): ProcessPlan {
     joinNamespaces: namespaces(config),
     killOnEnd: false,
     host: [],
+    beside: [],
     child: childSteps(input),
     exit: [],
   }

@@ -54,7 +54,7 @@ export function rootSteps(root: Mount, config: ContainerConfig, scratch: string)
 }
 
 /** /proc, /dev and what else every container has (OCI runtime specification, "Default Filesystems"). */
-export function systemMountSteps(config: ContainerConfig, cgroup: CgroupPlan): Step[] {
+export function systemMountSteps(config: ContainerConfig): Step[] {
   const sysReadonly = config.privileged ? 0 : Attr.readonly
   const steps: Step[] = [
     mount('proc', 'proc', '/proc', guarded, [], plain),
@@ -67,7 +67,6 @@ export function systemMountSteps(config: ContainerConfig, cgroup: CgroupPlan): S
     ]),
   ]
   steps.push(mount('sysfs', 'sysfs', '/sys', guarded | sysReadonly, [], plain))
-  steps.push(...cgroupMountSteps(config, cgroup))
   if (config.ipc === 'host') {
     steps.push(bind('/dev/shm', '/dev/shm'))
     if (exists('/dev/mqueue')) steps.push(bind('/dev/mqueue', '/dev/mqueue'))
@@ -89,8 +88,10 @@ function exists(path: string): boolean {
   }
 }
 
-function cgroupMountSteps(config: ContainerConfig, cgroup: CgroupPlan): Step[] {
+/** /sys/fs/cgroup: read-only, and nothing above the container's own. */
+export function cgroupMountSteps(config: ContainerConfig, cgroup: CgroupPlan): Step[] {
   const target = '/sys/fs/cgroup'
+  if (config.mounts.some((it) => it.target === target)) return []
   const attributes = guarded | (config.privileged ? 0 : Attr.readonly)
   if (cgroup.version === 2) {
     if (config.cgroupns === 'private') return [mount('cgroup2', 'cgroup', target, attributes, [])]

@@ -6,6 +6,7 @@ import type { ContainerConfig } from './config.js'
 import { Clone, rlimitNumbers } from './flags.js'
 import type { ContainerPaths } from './paths.js'
 import {
+  cgroupMountSteps,
   deviceSteps,
   type HostDevice,
   managedFileSteps,
@@ -64,7 +65,8 @@ export function planContainer(input: PlanInput): ProcessPlan {
     containerSocket: null,
     joinNamespaces: 0,
     killOnEnd: true,
-    host: [...runSteps(paths), ...cgroupSteps(cgroup)],
+    host: [...runSteps(paths), ...cgroupParents(cgroup), ...cgroupBirth(cgroup)],
+    beside: cgroupLimits(cgroup),
     child: childSteps(input),
     exit: exitSteps(input),
   }
@@ -100,11 +102,24 @@ function runSteps(paths: ContainerPaths): Step[] {
   ]
 }
 
-export function cgroupSteps(cgroup: CgroupPlan): Step[] {
+function cgroupParents(cgroup: CgroupPlan): Step[] {
+  if (cgroup.parentWrites.length === 0) return []
   return [
-    ...(cgroup.parentWrites.length > 0 ? cgroup.parents.map((path): Step => ['cgroup-parents', path]) : []),
+    ...cgroup.parents.map((path): Step => ['cgroup-parents', path]),
     ...cgroup.parentWrites.map(({ path, value, required }): Step => ['cgroup-write', path, value, required]),
-    ...cgroup.directories.map((path): Step => ['cgroup-mkdir', path, cgroup.parents]),
+  ]
+}
+
+/** The directory that the first process is born in. */
+const cgroupBirth = (cgroup: CgroupPlan): Step[] =>
+  cgroup.into === null ? [] : [['cgroup-mkdir', cgroup.into, cgroup.parents]]
+
+/** All else, while the first process sets itself up. */
+function cgroupLimits(cgroup: CgroupPlan): Step[] {
+  return [
+    ...cgroup.directories
+      .filter((path) => path !== cgroup.into)
+      .map((path): Step => ['cgroup-mkdir', path, cgroup.parents]),
     ...cgroup.writes.map(({ path, value, required }): Step => ['cgroup-write', path, value, required]),
     ...(cgroup.deviceProgram === null || cgroup.into === null
       ? []
@@ -115,21 +130,23 @@ export function cgroupSteps(cgroup: CgroupPlan): Step[] {
 function childSteps(input: PlanInput): Step[] {
   const { config, paths, cgroup } = input
   const steps: Step[] = []
-  if (cgroup.join.length > 0) steps.push(['cgroup-join', cgroup.join])
   for (const { index, flags, what } of input.joins) steps.push(['join-namespace', index, BigInt(flags), what])
-  if (config.cgroupns === 'private' && cgroup.version === 1) steps.push(['unshare-cgroup'])
   if (config.oomScoreAdj !== 0) steps.push(['oom-score-adj', config.oomScoreAdj])
   steps.push(
     ['keyring', config.id],
     ...rootSteps(input.root, config, paths.run),
-    ...systemMountSteps(config, cgroup),
+    ...systemMountSteps(config),
     ...managedFileSteps(config, paths),
     ...userMountSteps(config),
     ...deviceSteps(config, input.devices),
     ['session'],
     ...protectionSteps(config),
-    ['pivot-root'],
+    // From here on it needs its cgroup, which the supervisor has made meanwhile.
+    ['wait-host'],
   )
+  if (cgroup.join.length > 0) steps.push(['cgroup-join', cgroup.join])
+  if (config.cgroupns === 'private' && cgroup.version === 1) steps.push(['unshare-cgroup'])
+  steps.push(...cgroupMountSteps(config, cgroup), ['pivot-root'])
   if (config.readonlyRootfs) steps.push(['mount-readonly', '/'])
   if (config.network === 'none') steps.push(['loopback'])
   if (config.uts === 'private') {

@@ -1,5 +1,5 @@
 import { JubakoError } from '../errors/index.js'
-import { decodeFailure, encodePlan, Frame, type InitProcess, type ProcessPlan, startInit } from '../native/index.js'
+import { decodeFailure, encodePlan, Frame, type InitProcess, type ProcessPlan } from '../native/index.js'
 import { decodeExit, type ExitInfo, FramedStreams } from './connection.js'
 import { withResolvers } from './resolvers.js'
 import { setupError } from './setup-error.js'
@@ -23,26 +23,19 @@ export interface Supervised {
 }
 
 /**
- * Starts jubako-init with a plan. Resolves when the command runs.
+ * Gives a jubako-init that waits its plan. Resolves when the command runs.
  *
  * @param what begins the message of an error: `cannot start container x`
  * @throws JubakoError; everything was undone then
  */
-export async function startSupervised(
-  role: 'supervise' | 'exec',
-  plan: ProcessPlan,
-  fds: number[],
-  title: string,
-  what: string,
-): Promise<Supervised> {
+export async function startSupervised(init: InitProcess, plan: ProcessPlan, what: string): Promise<Supervised> {
   const started = withResolvers()
   let pid = 0
   let failure: Error | undefined
   let exit: ExitInfo | null = null
   const exited = withResolvers<ExitInfo | null>()
-  let streams: FramedStreams | undefined
-  const early: [number, Buffer][] = []
-  const onFrame = (type: number, payload: Buffer): void => {
+  const streams = new FramedStreams(init.control, plan.attachMask)
+  init.onFrame = (type, payload) => {
     switch (type) {
       case Frame.started:
         pid = payload.readInt32LE(0)
@@ -53,19 +46,16 @@ export async function startSupervised(
         break
       case Frame.exit:
         exit = decodeExit(payload)
-        streams?.end()
+        streams.end()
         exited.resolve(exit)
         break
       default:
-        if (streams === undefined) early.push([type, payload])
-        else streams.accept(type, payload)
+        streams.accept(type, payload)
     }
   }
-  const init = await startInit(role, encodePlan(plan), fds, onFrame, title)
-  streams = new FramedStreams(init.control, plan.attachMask)
-  for (const [type, payload] of early) streams.accept(type, payload)
+  init.sendPlan(encodePlan(plan))
   const gone = init.exited.then((status) => {
-    streams?.end()
+    streams.end()
     if (pid === 0) {
       started.reject(
         failure ??
@@ -76,6 +66,7 @@ export async function startSupervised(
     }
     exited.resolve(exit)
   })
+  await init.spawned
   await started.promise
   return {
     pid,
