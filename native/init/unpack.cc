@@ -72,7 +72,10 @@ struct Orders {
 
 bool read_orders(Orders& orders, Failure& f) {
   Bytes plan = receive_plan(kControlFd, f);
-  if (plan.size == 0) return f.failed() || fail(f, EPROTO, "plan", "empty");
+  if (plan.size == 0) {
+    if (!f.failed()) fail(f, EPROTO, "plan", "empty");
+    return false;
+  }
   Reader r(plan.data, plan.size);
   orders.compression = static_cast<archive::Compression>(r.u32());
   orders.compressed_size = r.u64();
@@ -131,7 +134,7 @@ bool read_orders(Orders& orders, Failure& f) {
 }  // namespace
 
 int unpack_main() {
-  Orders orders;
+  Orders orders = {};
   Failure failure;
   if (!read_orders(orders, failure)) give_up(failure);
   int pair[2];
