@@ -1,7 +1,8 @@
 import type { Engine } from '../engine/engine.js'
 import { type Command, type CommandContext, type CommandEntry, errorText } from './command.js'
+import { findAbsent } from './commands/absent.js'
 import { commands } from './commands/table.js'
-import { EXIT, ExitSignal, exitCodeOf, UsageError } from './exit-codes.js'
+import { CodedError, EXIT, ExitSignal, exitCodeOf, UsageError } from './exit-codes.js'
 import { parseFlags } from './flags/parse.js'
 import type { CommandSpec } from './flags/spec.js'
 import { commandHelp, commandList, flagHelp } from './help.js'
@@ -96,6 +97,11 @@ export async function main(argv: readonly string[]): Promise<number> {
       if (group !== undefined && (flags.args.length === 1 || flags.args[1] === '--help')) {
         out.text(group)
         return EXIT.ok
+      }
+      const absent = findAbsent(flags.args)
+      if (absent !== undefined) {
+        const state = absent.status === 'refused' ? 'is not supported' : 'is not available yet'
+        throw new CodedError(`'jubako ${absent.names[0]}' ${state}: ${absent.reason}`, EXIT.failure)
       }
       throw new UsageError(
         `unknown command: jubako ${flags.args.slice(0, group === undefined ? 1 : 2).join(' ')}`,

@@ -22,7 +22,10 @@ export const command: Command = {
   async run(flags, context) {
     const engine = await context.engine()
     return forEach(flags.args, context, async (name) => {
-      for (const { untagged, deleted } of await engine.removeImage(name, { force: flags.bool('force') })) {
+      for (const { untagged, deleted } of await engine.removeImage(name, {
+        force: flags.bool('force'),
+        noPrune: flags.bool('no-prune'),
+      })) {
         if (untagged !== undefined) context.out.line(`Untagged: ${untagged}`)
         if (deleted !== undefined) context.out.line(`Deleted: ${deleted}`)
       }

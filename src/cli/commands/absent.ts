@@ -1,0 +1,69 @@
+import type { Status } from '../flags/spec.js'
+
+/** A command, or a group of commands, of docker that is not in the table of commands. */
+export interface AbsentCommand {
+  /** All spellings. A single word that is a group stands for everything below it. */
+  names: readonly string[]
+  status: Exclude<Status, 'works'>
+  /** One clause: why. */
+  reason: string
+}
+
+const missing = (reason: string, ...names: string[]): AbsentCommand => ({ names, status: 'missing', reason })
+const refused = (reason: string, ...names: string[]): AbsentCommand => ({ names, status: 'refused', reason })
+
+const builds = 'images are not built yet'
+const making = 'images are not made from containers yet'
+const copying = "a container's files are not read from outside yet"
+const cluster = 'jubako runs containers on one machine'
+const client = 'there is no daemon to choose'
+
+/** Docker's other commands: said by name instead of "unknown command". */
+export const absentCommands: readonly AbsentCommand[] = [
+  missing(builds, 'build', 'image build', 'builder', 'builder build', 'builder prune'),
+  missing(builds, 'bake', 'buildx', 'buildx bake'),
+  missing(making, 'commit', 'container commit'),
+  missing(making, 'import', 'image import'),
+  missing('images are not written to archives yet', 'save', 'image save'),
+  missing('images are not uploaded yet', 'push', 'image push'),
+  missing('only anonymous access to registries works yet', 'login'),
+  missing('only anonymous access to registries works yet', 'logout'),
+  missing('registries are not searched yet', 'search'),
+  missing('it is not built yet', 'history', 'image history'),
+  missing('it is not built yet; remove images with rmi', 'image prune'),
+  missing(copying, 'cp', 'container cp'),
+  missing(copying, 'diff', 'container diff'),
+  missing(copying, 'export', 'container export'),
+  missing('ports are not published yet', 'port', 'container port'),
+  missing('it is not built yet', 'rename', 'container rename'),
+  missing('it is not built yet; use exec with ps', 'top', 'container top'),
+  missing('limits of a running container are not changed yet', 'update', 'container update'),
+  missing('events are not recorded yet', 'events', 'system events'),
+  missing('it is not built yet', 'system df'),
+  missing('it is not built yet; see container prune', 'system prune'),
+  missing('there is no API socket yet', 'system dial-stdio'),
+  missing('networks other than none and host are not built yet', 'network'),
+  missing('volumes are not built yet; use bind mounts', 'volume'),
+  missing('it is not built yet', 'manifest'),
+  missing('checkpoints are not built yet', 'checkpoint'),
+  missing('it is not built yet', 'compose'),
+  refused(client, 'context'),
+  refused(cluster, 'swarm'),
+  refused(cluster, 'node'),
+  refused(cluster, 'service'),
+  refused(cluster, 'stack'),
+  refused(cluster, 'secret'),
+  refused(cluster, 'config'),
+  refused('extensions are JavaScript programs that use the library', 'plugin'),
+  refused('Docker Content Trust was retired', 'trust'),
+]
+
+/** The entry for the first words of a command line, the longest spelling first. */
+export function findAbsent(args: readonly string[]): AbsentCommand | undefined {
+  for (const length of [2, 1]) {
+    const words = args.slice(0, length).join(' ')
+    const found = absentCommands.find(({ names }) => names.includes(words))
+    if (found !== undefined) return found
+  }
+  return undefined
+}
