@@ -1,29 +1,17 @@
 // lanes: host
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import { ImageStore, type ProgressEvent } from '../../src/images/index.js'
+import t from 'tap'
+import type { ProgressEvent } from '../../src/images/index.js'
 import { busyboxImage, layeredImage } from '../fixtures/images.js'
 import { startRegistry } from '../fixtures/registry.js'
-import { CountingUnpacker } from '../helpers/counting-unpacker.js'
-
-function openStore(t: Test) {
-  const root = mkdtempSync(join(tmpdir(), 'jubako-pull-'))
-  const unpacker = new CountingUnpacker()
-  const store = ImageStore.open({ root, unpacker, registry: { retry: { firstDelayMs: 10 } } })
-  t.teardown(async () => {
-    await store.close()
-    rmSync(root, { recursive: true, force: true })
-  })
-  return { root, store, unpacker }
-}
+import { testStore } from '../helpers/image-store.js'
 
 t.test('an image from a real registry', async (t) => {
   const registry = await startRegistry()
   t.teardown(() => registry.close())
   const reference = await registry.push(await busyboxImage())
-  const { root, store, unpacker } = openStore(t)
+  const { root, store, unpacker } = testStore(t)
   const events: ProgressEvent[] = []
   const pulled = await store.pull(reference, { onProgress: (event) => events.push(event) })
   t.match(pulled, { reference, updated: true })
@@ -52,7 +40,7 @@ t.test('many layers, side by side', async (t) => {
   const registry = await startRegistry()
   t.teardown(() => registry.close())
   const reference = await registry.push(await layeredImage(20))
-  const { store } = openStore(t)
+  const { store } = testStore(t)
   await store.pull(reference)
   const image = store.resolve(reference)
   t.equal(image.layers.length, image.diffIds.length)
@@ -66,6 +54,6 @@ t.test('a registry with https and a certificate nobody knows', async (t) => {
   const registry = await startRegistry({ tls: true })
   t.teardown(() => registry.close())
   const reference = await registry.push(await busyboxImage())
-  const { store } = openStore(t)
+  const { store } = testStore(t)
   t.match(await store.pull(reference), { updated: true }, 'loopback is trusted, as in Docker')
 })

@@ -46,10 +46,13 @@ async function copyFile(
   signal?: AbortSignal,
 ): Promise<ArchiveFile> {
   // A layout from elsewhere may hold links, pipes and devices.
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+  const file = await open(path, flags).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'ELOOP' || error.code === 'ENXIO' ? irregular(path) : error
+  })
   try {
     const info = await file.stat()
-    if (!info.isFile()) throw new JubakoError('ERR_JUBAKO_INTEGRITY', `image layout: ${path} is not a regular file`)
+    if (!info.isFile()) throw irregular(path)
     const ingest = digest === undefined ? content.ingestUnknown() : await content.ingest({ digest }, { signal })
     if (ingest === undefined) return { digest: digest!, size: info.size }
     try {
@@ -66,6 +69,10 @@ async function copyFile(
   } finally {
     await file.close()
   }
+}
+
+function irregular(path: string): JubakoError {
+  return new JubakoError('ERR_JUBAKO_INTEGRITY', `image layout: ${path} is not a regular file`)
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): undefined {

@@ -129,5 +129,7 @@ function platformOf(platform: string | Platform | undefined): Platform {
 }
 
 function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+  const info = statSync(path, { throwIfNoEntry: false })
+  if (info !== undefined) return info.isDirectory()
+  throw new JubakoError('ERR_JUBAKO_NOT_FOUND', `no such image archive: ${path}`, { path })
 }

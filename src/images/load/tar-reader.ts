@@ -131,7 +131,8 @@ export class TarReader {
 function checkSum(header: Buffer): void {
   let sum = 0
   for (let i = 0; i < BLOCK; i++) sum += i >= 148 && i < 156 ? 0x20 : header[i]!
-  if (number(header, 148, 8) !== sum) throw malformed('not a tar archive, or a damaged one')
+  if (Number.parseInt(header.toString('latin1', 148, 156).trim(), 8) !== sum)
+    throw malformed('not a tar archive, or a damaged one')
 }
 
 function number(header: Buffer, at: number, size: number): number {
