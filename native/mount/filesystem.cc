@@ -2,6 +2,7 @@
 
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include <cstdio>
 #include <cstring>
@@ -55,18 +56,24 @@ int create_and_mount(int context, const char* what, unsigned attributes, Failure
   return mount;
 }
 
-enum class Lowers { kSet, kNotSupported, kFailed };
+// overlayfs has `lowerdir+` since 6.5. Asking it does not help: before, fsconfig took any key and only the creation
+// failed.
+bool has_lowerdir_plus() {
+  struct utsname name;
+  int major = 0, minor = 0;
+  return uname(&name) == 0 && sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
+         (major > 6 || (major == 6 && minor >= 5));
+}
 
-Lowers set_lowers(int context, Strings lowers, Failure& f) {
+bool add_lowers(int context, Strings lowers, Failure& f) {
   for (uint32_t i = 0; i < lowers.count; i++) {
     const char* lower = lowers.next();
     if (sys::fs_config(context, FSCONFIG_SET_STRING, "lowerdir+", lower) == 0) continue;
-    if (i == 0 && errno == EINVAL) return Lowers::kNotSupported;
     fail(f, errno, "fsconfig", lower);
     add_message(context, f);
-    return Lowers::kFailed;
+    return false;
   }
-  return Lowers::kSet;
+  return true;
 }
 
 // Kernels before 6.5 know only one string with all layers, of at most a page. Directories named by their descriptor's
@@ -108,8 +115,9 @@ int make_overlay_as_string(const OverlaySpec& spec, Failure& f) {
   if (::mount("overlay", spec.scratch, "overlay", flags, options) < 0) return fail(f, errno, "mount", options), -1;
   if (sys::change_directory("/") < 0) return fail(f, errno, "chdir", "/"), -1;
   sys::close_range(static_cast<unsigned>(first), static_cast<unsigned>(last), 0);
-  int root = sys::open_file(spec.scratch, O_PATH | O_DIRECTORY);
-  if (root < 0) fail(f, errno, "open", spec.scratch);
+  int root = sys::open_tree(AT_FDCWD, spec.scratch, OPEN_TREE_CLONE);
+  if (root < 0) return fail(f, errno, "open_tree", spec.scratch), -1;
+  if (umount2(spec.scratch, MNT_DETACH) < 0) return close(root), fail(f, errno, "umount2", spec.scratch), -1;
   return root;
 }
 
@@ -127,13 +135,10 @@ int make_filesystem(const char* type, const char* source, Strings options, unsig
 }
 
 int make_overlay(const OverlaySpec& spec, Failure& f) {
+  if (!has_lowerdir_plus()) return make_overlay_as_string(spec, f);
   Fd context(sys::fs_open("overlay"));
   if (!context) return fail(f, errno, "fsopen", "overlay"), -1;
-  switch (set_lowers(context.get(), spec.lowers, f)) {
-    case Lowers::kNotSupported: return make_overlay_as_string(spec, f);
-    case Lowers::kFailed: return -1;
-    case Lowers::kSet: break;
-  }
+  if (!add_lowers(context.get(), spec.lowers, f)) return -1;
   if (*spec.upper) {
     if (sys::fs_config(context.get(), FSCONFIG_SET_STRING, "upperdir", spec.upper) < 0)
       return fail(f, errno, "fsconfig", spec.upper), -1;

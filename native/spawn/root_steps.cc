@@ -32,7 +32,8 @@ bool cover(Child& child, int target, bool directory, const char* path, Failure& 
     if (directory) {
       source = make_filesystem("tmpfs", "", kNoOptions,
                                MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, f);
-      if (source < 0) return false;
+      // The mount itself goes to the first place: only what is attached can be cloned (before kernel 6.15).
+      return source >= 0 && attach(source, target, path, f);
     } else {
       // The root's own node, which mknod made a moment ago in a tmpfs of ours. An image that brings its own /dev could
       // have put a link there (CVE-2025-31133), hence the check on the descriptor that is then used.

@@ -76,14 +76,3 @@ t.test('a step that fails by itself names its system call', async (t) => {
   })
   await it.checkLeaks()
 })
-
-t.test('layers by the hundred', async (t) => {
-  const { layeredImage } = await import('../fixtures/images.js')
-  const it = await testEngine(t)
-  for (const count of [20, 200]) {
-    const [loaded] = await it.engine.load((await layeredImage(count)).layout)
-    const container = await it.engine.run(loaded!.imageId, ['sh', '-c', 'ls / | wc -l'])
-    t.match(await container.wait(), { exitCode: 0 }, `${count} layers`)
-    await container.close()
-  }
-})

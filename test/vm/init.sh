@@ -36,9 +36,11 @@ hostname vm
 for port in /dev/vport*p1; do output=$port; done
 for port in /dev/vport*p2; do code=$port; done
 cp /script /new/run/script
+# As switch_root(8) does it: the root of the mount namespace is then the same as the processes'.
+cd /new && mount -o move . /
 # The port itself can be opened only once; the command gets a pipe.
 {
-  chroot /new /bin/bash /run/script </dev/null 2>&1
+  chroot . /bin/bash /run/script </dev/null 2>&1
   echo $? >/exit-code
 } | cat >"$output"
 cat /exit-code >"$code"
