@@ -1,5 +1,6 @@
 import { type CommandContext, errorText } from '../command.js'
 import { compileObject, renderObject } from '../format/json.js'
+import { withGoTypes } from '../template/index.js'
 
 /** Looks one name up; throws when there is no such object. */
 export type Inspector = (name: string) => Promise<Record<string, unknown>>
@@ -21,7 +22,7 @@ export async function inspectAll(
       problems.push(errorText(error))
     }
   }
-  if (render !== undefined) for (const it of found) context.out.line(renderObject(render, it))
+  if (render !== undefined) for (const it of found) context.out.line(renderObject(render, withGoTypes(it)))
   else if (format === 'json') for (const it of found) context.out.line(JSON.stringify(it))
   else context.out.line(JSON.stringify(found, null, 4))
   for (const problem of problems) context.err.line(problem)

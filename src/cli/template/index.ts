@@ -2,6 +2,7 @@ import { type EvaluateOptions, evaluate } from './evaluate.js'
 import { ARITY, FUNCTIONS } from './functions.js'
 import { parseTemplate } from './parser.js'
 
+export { withGoTypes } from './nil.js'
 export { TemplateError } from './nodes.js'
 export { Fields } from './values.js'
 
