@@ -46,4 +46,6 @@ export interface Template {
 }
 
 /** A template that does not parse or cannot be executed. */
-export class TemplateError extends Error {}
+export class TemplateError extends Error {
+  override readonly name = 'TemplateError'
+}
