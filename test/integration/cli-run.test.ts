@@ -1,0 +1,156 @@
+import { randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { cli, result, Terminal } from '../helpers/cli.js'
+import { testEngine } from '../helpers/engine.js'
+
+const ID = /^[0-9a-f]{64}\n$/
+
+t.test('jubako run', async (t) => {
+  const it = await testEngine(t)
+  const jubako = cli(it)
+  const run = (...more: string[]) => jubako.run(['run', '--rm', '--network', 'none', ...more])
+  const sh = (script: string, ...flags: string[]) => run(...flags, it.image, 'sh', '-c', script)
+  const files = mkdtempSync(join(tmpdir(), 'jubako-cli-'))
+  t.teardown(() => rmSync(files, { recursive: true, force: true }))
+  chmodSync(files, 0o755)
+  const file = (name: string, text: string) => {
+    writeFileSync(join(files, name), text)
+    return join(files, name)
+  }
+
+  await t.test('output, errors and exit codes', async (t) => {
+    t.strictSame(await sh('echo out; echo err >&2; exit 7'), { code: 7, stdout: 'out\n', stderr: 'err\n' })
+    t.equal((await sh('kill -9 $$; sleep 9', '--init')).code, 137)
+    const cases: [code: number, argv: string[], stderr: RegExp][] = [
+      [127, [it.image, 'nosuch'], /^jubako: .*nosuch/],
+      [126, [it.image, '/etc/passwd'], /^jubako: .*\/etc\/passwd/],
+      [126, [it.image, '/etc'], /^jubako: .*\/etc/],
+      [125, ['-u', 'nobody-here', it.image, 'true'], /nobody-here/],
+      [125, ['--nosuch', it.image, 'true'], /^jubako: unknown flag: --nosuch\n\nRun 'jubako run --help'/],
+      [125, ['-m', '1m', it.image, 'true'], /^jubako: Minimum memory limit allowed is 6MB/],
+      [125, ['-m', '9x', it.image, 'true'], /"9x" for "-m, --memory" flag/],
+      [125, ['--pull', 'never', 'nosuch-image', 'true'], /^jubako: No such image: nosuch-image:latest\n/],
+      [125, ['BAD', 'true'], /^jubako: invalid reference format: repository name .* must be lowercase/],
+      [125, ['--name', '-x', it.image, 'true'], /^jubako: Invalid container name \(-x\)/],
+      [125, ['--mount', 'type=bind,src=/nonexistent-dir,dst=/m', it.image, 'true'], /\/nonexistent-dir/],
+      [125, ['--env-file', '/nonexistent-file', it.image, 'true'], /^jubako: .*\/nonexistent-file/],
+      [1, ['-it', it.image, 'true'], /^jubako: the input device is not a TTY/],
+      [1, [], /^jubako: 'jubako run' requires at least 1 argument/],
+    ]
+    for (const [code, argv, stderr] of cases) {
+      const got = await run(...argv)
+      t.equal(got.code, code, argv.join(' '))
+      t.match(got.stderr, stderr)
+      t.notMatch(got.stderr, /^ {4}at /m, 'no stack')
+      t.equal(got.stdout, '')
+    }
+    t.equal((await jubako.run(['ps', '-aq'])).stdout, '', 'nothing is left behind')
+  })
+
+  await t.test('every byte of standard input and output', async (t) => {
+    const data = randomBytes(3_000_000)
+    const { code, stdout } = await jubako.run(['run', '--rm', '-i', '--network', 'none', it.image, 'cat'], {
+      input: data,
+    })
+    t.equal(code, 0)
+    t.ok(Buffer.from(stdout, 'latin1').equals(data))
+    t.equal((await run(it.image, 'cat')).stdout, '', 'without -i there is no input')
+    t.equal((await sh('echo out; echo err >&2', '-a', 'stderr')).stdout, '')
+  })
+
+  await t.test('flags reach the container', async (t) => {
+    const env = file('env', '# no\nFILE=1 2\nHERE\nBOTH=file\n')
+    const labels = file('labels', 'a=1\nb=2\n')
+    const shown = await jubako.run(
+      // biome-ignore format: one flag a line would hide what is asked
+      ['run', '--rm', '--network=none', '-hbox', '-w', '/tmp', '-eA=1', '--env-file', env, '-e', 'BOTH=flag', '-e', 'GONE',
+        '-u', '5:6', '--ulimit', 'nofile=64:128', '--tmpfs', '/t:size=1m', '-v', `${files}:/m:ro`, '--read-only',
+        '--entrypoint', 'sh', it.image, '-c',
+        'hostname; pwd; echo "$A,$FILE,$HERE,$BOTH"; env | grep GONE || echo unset; id -u; id -g; ulimit -n; ulimit -Hn; cat /m/labels; touch /x'],
+      { env: { HERE: 'client' } },
+    )
+    t.equal(shown.stdout, 'box\n/tmp\n1,1 2,client,flag\nunset\n5\n6\n64\n128\na=1\nb=2\n')
+    t.match(shown.stderr, /Read-only file system/)
+    const idFile = join(files, 'id')
+    const created = await jubako.run([
+      'create',
+      '--cidfile',
+      idFile,
+      '--label-file',
+      labels,
+      '-l',
+      'b=3',
+      it.image,
+      'true',
+    ])
+    t.match(created.stdout, ID)
+    t.equal(readFileSync(idFile, 'utf8'), created.stdout.trim())
+    const id = created.stdout.trim()
+    t.equal((await jubako.run(['inspect', '-f', '{{json .Config.Labels}}', id])).stdout, '{"a":"1","b":"3"}\n')
+    t.match(await run('--cidfile', idFile, it.image, 'true'), { code: 125, stderr: /container ID file found/ })
+    await jubako.run(['rm', id])
+    rmSync(idFile)
+    t.equal((await run('--cidfile', idFile, '--pull', 'never', 'nosuch', 'true')).code, 125)
+    t.notOk(existsSync(idFile), 'no empty file of a container that was not made')
+  })
+
+  await t.test('signals go to the process', async (t) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGUSR1'] as const) {
+      const script = `trap 'echo got; exit 4' ${signal.slice(3)}; echo ready; while :; do sleep 0.1; done`
+      const child = jubako.start(['run', '--rm', '--network', 'none', it.image, 'sh', '-c', script])
+      const ended = result(child)
+      child.stdout.once('data', () => child.kill(signal))
+      t.match(await ended, { code: 4, stdout: 'ready\ngot\n' }, signal)
+    }
+  })
+
+  await t.test('a reader that leaves ends the command quietly', async (t) => {
+    const child = jubako.start(['run', '--rm', '--network', 'none', it.image, 'yes'])
+    child.stdout.once('data', () => child.stdout.destroy())
+    const stderr: Buffer[] = []
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
+    const code = await new Promise((resolve) => child.on('exit', resolve))
+    t.equal(code, 141)
+    t.equal(Buffer.concat(stderr).toString(), '')
+    await jubako.run(['rm', '-f', ...(await jubako.run(['ps', '-q'])).stdout.trim().split('\n')])
+  })
+
+  await t.test('a terminal', async (t) => {
+    const shell = `${jubako.shell} run -it --rm --network none ${it.image} sh`
+    const terminal = new Terminal(`${shell}; echo code $?; stty -a`)
+    t.teardown(() => terminal.kill())
+    await terminal.sees(/# /)
+    await terminal.type('stty size; tty\r', /30 100\r\n\/dev\/pts\/0\r\n/)
+    await terminal.type("sh -c 'echo s; exec sleep 100'\r", /\ns\r\n/)
+    await terminal.type('\x03', /\^C[\s\S]*# /)
+    await terminal.type("printf 'a\\nb'; stty -onlcr; printf 'c\\nd'; exit 9\r", /a\r\nbc\nd/)
+    await terminal.sees(/code 9\r\n[\s\S]*[^-]icanon[\s\S]*[^-]echo /)
+  })
+
+  await t.test('a window that changes its size', async (t) => {
+    const shell = `${jubako.shell} run -it --rm --network none ${it.image} sh`
+    const terminal = new Terminal(`(sleep 2; stty rows 44 cols 111 < /dev/tty) & ${shell}`)
+    t.teardown(() => terminal.kill())
+    await terminal.sees(/# /)
+    await terminal.type('until stty size | grep 111; do sleep 0.1; done\r', /44 111\r\n/)
+    await terminal.type('exit\r', /exit/)
+  })
+
+  await t.test('leaving and coming back', async (t) => {
+    const terminal = new Terminal(`${jubako.shell} run -it --name left --network none ${it.image} sh; stty -a`)
+    t.teardown(() => terminal.kill())
+    await terminal.sees(/# /)
+    await terminal.type('\x10\x11', /read escape sequence\r\n[\s\S]*[^-]icanon/)
+    t.equal((await jubako.run(['ps', '--format', '{{.Names}} {{.State}}'])).stdout, 'left running\n')
+    const again = new Terminal(`${jubako.shell} attach --detach-keys ctrl-x,y left`)
+    t.teardown(() => again.kill())
+    await again.type('echo $((40 + 2))\r', /42\r\n/)
+    await again.type('\x18y', /read escape sequence/)
+    t.match(await jubako.run(['rm', '-f', 'left']), { code: 0, stdout: 'left\n' })
+  })
+
+  await it.checkLeaks()
+})
