@@ -54,6 +54,7 @@ export async function chooseImage(
   checkRunnable(chosen.manifest, what)
   const { config } = chosen.manifest
   await source.fetch(config)
+  checkSize(content, config, what)
   const parsed = parseImageConfig(await content.read(config.digest, LIMITS.configBytes), `${what}: configuration`)
   if (parsed.diffIds.length !== chosen.manifest.layers.length) {
     throw new JubakoError('ERR_JUBAKO_INTEGRITY', `${what}: manifest and configuration disagree on the layers`)
@@ -84,8 +85,16 @@ export async function readDocument(
   descriptor: Descriptor,
   what: string,
 ): Promise<Manifest | Index> {
+  checkSize(content, descriptor, what)
   const announced = documentKind(descriptor.mediaType) === undefined ? undefined : descriptor.mediaType
   return parseManifest(await content.read(descriptor.digest, LIMITS.manifestBytes), announced, what)
+}
+
+/** Content may be here already by another descriptor: a size that is wrong is wrong all the same. */
+export function checkSize(content: ContentStore, { digest, size }: Descriptor, what: string): void {
+  const actual = content.sizeOf(digest)
+  if (actual === undefined || actual === size) return
+  throw new JubakoError('ERR_JUBAKO_INTEGRITY', `${what}: ${digest} has ${actual} bytes, expected ${size}`)
 }
 
 function checkRunnable(manifest: Manifest, what: string): void {

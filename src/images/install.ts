@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import type { ContentStore } from '../content/index.js'
 import { isJubakoError, JubakoError } from '../errors/index.js'
 import { type ChainId, chainIds, type Descriptor, type DiffId } from '../oci/index.js'
-import type { ChosenImage } from './document.js'
+import { type ChosenImage, checkSize } from './document.js'
 import type { FinishedDraft, LayerDraft, LayerStore } from './layer-store.js'
 import { blob, type Lease, layer } from './lease.js'
 import { LayerProgress } from './progress.js'
@@ -167,6 +167,7 @@ class Installation {
     progress: LayerProgress,
   ): Promise<FinishedDraft> {
     this.#stop.signal.throwIfAborted()
+    checkSize(this.#content, descriptor, 'layer')
     const file = await this.#content.open(descriptor.digest)
     try {
       const unpacked = await this.#unpacker.unpack({
