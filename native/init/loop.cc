@@ -42,8 +42,9 @@ void command_runs(Supervisor& s) {
   broadcast(s, protocol::kStarted, &pid, sizeof pid);
 }
 
-// From the child: the terminal's two ends, a failure, or the end of file that execve makes.
-void status_event(Supervisor& s) {
+// From the child: the terminal's two ends, a failure, or the end of file that execve makes. False when there was
+// nothing.
+bool status_event(Supervisor& s) {
   alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))];
   Failure failure;
   struct iovec data = {&failure, sizeof failure};
@@ -56,13 +57,13 @@ void status_event(Supervisor& s) {
   // ECONNRESET comes once, and before what the child sent: it ended without reading our "go on".
   do n = recvmsg(s.status, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   while (n < 0 && (errno == EINTR || errno == ECONNRESET));
-  if (n < 0 && errno == EAGAIN) return;
+  if (n < 0 && errno == EAGAIN) return false;
   struct cmsghdr* header = n > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
   if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(2 * sizeof(int))) {
     int fds[2];
     memcpy(fds, CMSG_DATA(header), sizeof fds);
     adopt_terminal(s, fds[0], fds[1]);
-    return;
+    return true;
   }
   unwatch(s, s.status);
   close(s.status);
@@ -70,15 +71,16 @@ void status_event(Supervisor& s) {
   if (n == sizeof failure) {
     s.failed = true;
     s.failure = failure;
-    return;
+    return true;
   }
   // A child that was killed during set-up ends the stream too: then its exit is at hand.
   siginfo_t info = {};
   bool dead = waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(s.pidfd.get()), &info,
                      WEXITED | WNOHANG | WNOWAIT) == 0 &&
               info.si_pid != 0;
-  if (dead && info.si_code != CLD_EXITED && s.killed) return;
+  if (dead && info.si_code != CLD_EXITED && s.killed) return true;
   command_runs(s);
+  return true;
 }
 
 void reap(Supervisor& s) {
@@ -86,7 +88,9 @@ void reap(Supervisor& s) {
   int r;
   do r = waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(s.pidfd.get()), &info, WEXITED);
   while (r < 0 && errno == EINTR);
-  if (s.status >= 0) status_event(s);
+  // Everything the child had to say: the terminal first, then perhaps why it failed.
+  while (s.status >= 0 && status_event(s)) {
+  }
   s.reaped = true;
   s.exit.signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
   s.exit.code = s.exit.signal ? 128 + s.exit.signal : info.si_status;
@@ -97,7 +101,7 @@ void reap(Supervisor& s) {
 void dispatch(Supervisor& s, const struct epoll_event& event) {
   void* who = event.data.ptr;
   if (who == &s.pidfd) return reap(s);
-  if (who == &s.status) return status_event(s);
+  if (who == &s.status) return static_cast<void>(status_event(s));
   if (who == &s.listener) return accept_clients(s);
   if (who == &s.input) return input_event(s);
   for (Output& output : s.outputs) {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { setImmediate as immediate } from 'node:timers/promises'
 import type { Readable } from 'node:stream'
 import { type CgroupHost, detectCgroups } from '../cgroups/index.js'
 import { invalidArgument, isJubakoError, JubakoError } from '../errors/index.js'
@@ -165,6 +166,8 @@ export class Engine {
       throw error
     }
     try {
+      // Writing the record and making the plan are each well below a millisecond: others have their turn in between.
+      await immediate()
       await container.start({
         launch,
         ...(options.attach !== undefined && { attach: options.attach }),
@@ -217,6 +220,7 @@ export class Engine {
     await Promise.all([...this.#owned].map((container) => container.close()))
     this.#owned.clear()
     removeCgroupParents(this.#context)
+    await this.#context.images.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
