@@ -87,6 +87,8 @@ export class ContainerHandle implements Container {
     const exit = this.#started === undefined ? await this.#waitForOther() : await this.#started.supervised.exit
     if (exit === null) {
       const lost = snapshotOf(this.context, this.config)
+      // As docker has it: what was never started is not waited for.
+      if (lost.state === 'created') return { exitCode: 0, signal: null, oomKilled: false }
       return lost.exit ?? { exitCode: 137, signal: 'SIGKILL', oomKilled: false }
     }
     return {

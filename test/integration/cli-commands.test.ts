@@ -88,6 +88,8 @@ t.test('the life of a container, from the command line', async (t) => {
   t.equal((await jubako.run(['rm', '-f', 'gone'])).code, 0)
 
   t.equal(await ok('create', '--name', 'once', it.image, 'sh', '-c', 'echo hi; exit 3').then((text) => text.length), 65)
+  t.equal(await ok('wait', 'once'), '0\n')
+  t.match(await ok('inspect', '-s', '-f', '{{.SizeRw}}', 'once'), /^\d+\n$/)
   t.strictSame(await jubako.run(['start', '-a', 'once']), { code: 3, stdout: 'hi\n', stderr: '' })
   t.match(await ok('container', 'prune', '-f'), /^Deleted Containers:\n[0-9a-f]{64}\n\nTotal reclaimed space: /)
   t.equal(await ok('container', 'ls', '-aq'), '')

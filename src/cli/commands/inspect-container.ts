@@ -1,5 +1,5 @@
 import type { Command } from '../command.js'
-import { inspectAll } from '../io/inspect.js'
+import { inspectAll, inspectContainer } from '../io/inspect.js'
 
 export const command: Command = {
   spec: {
@@ -15,15 +15,7 @@ export const command: Command = {
   },
   async run(flags, context) {
     const engine = await context.engine()
-    const size = flags.bool('size')
-    const inspect = async (name: string) => ({
-      ...(await (await engine.container(name)).inspect()),
-      ...(size && (await sizes(name))),
-    })
-    const sizes = async (name: string) => {
-      const { written, total } = await engine.containerSize((await engine.container(name)).id)
-      return { SizeRw: written, SizeRootFs: total }
-    }
+    const inspect = (name: string) => inspectContainer(engine, name, flags.bool('size'))
     return inspectAll(flags.args, flags.string('format'), inspect, context)
   },
 }

@@ -1,6 +1,6 @@
 import { isJubakoError, JubakoError } from '../../errors/index.js'
 import type { Command } from '../command.js'
-import { inspectAll } from '../io/inspect.js'
+import { inspectAll, inspectContainer } from '../io/inspect.js'
 import { oneOf } from '../values/words.js'
 
 export const command: Command = {
@@ -27,9 +27,9 @@ export const command: Command = {
     const type = flags.string('type') ?? ''
     const inspect = async (name: string): Promise<Record<string, unknown>> => {
       if (type === 'image') return engine.inspectImage(name)
-      if (type === 'container') return (await engine.container(name)).inspect()
+      if (type === 'container') return inspectContainer(engine, name, flags.bool('size'))
       try {
-        return await (await engine.container(name)).inspect()
+        return await inspectContainer(engine, name, flags.bool('size'))
       } catch (error) {
         if (!isJubakoError(error, 'ERR_JUBAKO_NOT_FOUND')) throw error
       }

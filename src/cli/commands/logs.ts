@@ -7,7 +7,7 @@ const time = (text: string) => parseTime(text, Date.now())
 function tail(text: string | undefined): number | undefined {
   if (text === undefined || text === 'all' || text === '') return undefined
   if (/^-?\d+$/.test(text)) return Number(text) < 0 ? undefined : Number(text)
-  throw new UsageError(`invalid value for --tail: ${text} (a number or "all")`, 'logs')
+  throw new UsageError(`invalid value for --tail: ${text} (a number or "all")`, 'logs', EXIT.failure)
 }
 
 export const command: Command = {
@@ -20,10 +20,16 @@ export const command: Command = {
     flags: [
       ['', 'details', 'bool', 'Show attributes given by --log-opt'],
       ['f', 'follow', 'bool', 'Go on with what is added'],
-      ['', 'since', 'string', 'Show only what came after (a time, or a duration before now)', { parse: time }],
+      [
+        '',
+        'since',
+        'string',
+        'Show only what came after (a time, or a duration before now)',
+        { parse: time, late: true },
+      ],
       ['n', 'tail', 'string', 'Number of lines from the end', { default: '"all"' }],
       ['t', 'timestamps', 'bool', 'Show times'],
-      ['', 'until', 'string', 'Show only what came before', { parse: time }],
+      ['', 'until', 'string', 'Show only what came before', { parse: time, late: true }],
     ],
   },
   async run(flags, context) {
@@ -39,8 +45,11 @@ export const command: Command = {
       ...(until !== undefined && { until }),
     })
     const stamps = flags.bool('timestamps')
+    // No log option of ours adds attributes: what is left of docker's column is its space.
+    const details = flags.bool('details') ? ' ' : ''
     for await (const { stream, time: at, data } of lines) {
-      const text = stamps ? Buffer.concat([Buffer.from(`${at} `), data]) : data
+      const prefix = `${stamps ? `${at} ` : ''}${details}`
+      const text = prefix === '' ? data : Buffer.concat([Buffer.from(prefix), data])
       await (stream === 'stdout' ? context.out : context.err).bytes(text)
     }
     return EXIT.ok

@@ -1,9 +1,18 @@
+import type { Engine } from '../../engine/engine.js'
 import { type CommandContext, errorText } from '../command.js'
 import { compileObject, renderObject } from '../format/json.js'
 import { withGoTypes } from '../template/index.js'
 
 /** Looks one name up; throws when there is no such object. */
 export type Inspector = (name: string) => Promise<Record<string, unknown>>
+
+/** A container's details, with the bytes it takes when `size` is asked. */
+export async function inspectContainer(engine: Engine, name: string, size: boolean): Promise<Record<string, unknown>> {
+  const container = await engine.container(name)
+  if (!size) return container.inspect()
+  const { written, total } = await engine.containerSize(container.id)
+  return { ...(await container.inspect()), SizeRw: written, SizeRootFs: total }
+}
 
 /** Docker's `inspect` output: a JSON array, a line of JSON, or a template per object; missing ones are named after. */
 export async function inspectAll(
