@@ -81,7 +81,10 @@ t.test('ps', (t) => {
   )
   const list = (format: string) => formatList(containerStyle(false), [row], format)
   t.equal(list('table {{.Names}}\\t{{.Label "com.x.a-b"}}'), 'NAMES     a b\nweb       \n')
-  t.equal(list('{{.Names}}: {{.Labels}} {{.Label "b"}} {{.Mounts}}'), 'web: a=1,b=2 2 /a/rather/long…\n')
+  t.equal(
+    list('{{.Names}}: {{.Labels}} {{.Label "b"}}{{.Label "constructor"}} {{.Mounts}}'),
+    'web: a=1,b=2 2 /a/rather/long…\n',
+  )
   t.match(JSON.parse(list('json')), { ID: 'abababababab', Names: 'web', State: 'running', Networks: 'none' })
   t.throws(() => list('{{.Bogus}}'), {
     message: /^failed to execute template: .*can't evaluate field Bogus in type \*formatter.ContainerContext/,

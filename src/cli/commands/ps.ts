@@ -1,4 +1,4 @@
-import type { ContainerSummary } from '../../engine/types.js'
+import type { ContainerState } from '../../engine/types.js'
 import type { Command } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { containerRow, containerStyle } from '../format/container-row.js'
@@ -6,6 +6,9 @@ import { formatList } from '../format/list.js'
 import { shortId } from '../format/units.js'
 import { filterContainers } from '../select/containers.js'
 import type { Filter } from '../values/filter.js'
+
+/** States that `ps` shows without `-a`. */
+const running: ReadonlySet<ContainerState> = new Set<ContainerState>(['running', 'paused', 'restarting'])
 
 export const command: Command = {
   spec: {
@@ -29,10 +32,11 @@ export const command: Command = {
     const engine = await context.engine()
     const filters = flags.list<Filter>('filter')
     const last = flags.bool('latest') ? 1 : (flags.number('last') ?? -1)
-    const byState = filters.some(({ name }) => name === 'status' || name === 'exited')
-    const all = flags.bool('all') || last > 0 || byState
-    let list: ContainerSummary[] = await filterContainers(await engine.containers({ all }), filters, engine)
-    if (last > 0) list = list.slice(0, last)
+    const every = flags.bool('all') || last > 0 || filters.some(({ name }) => name === 'status')
+    // Filters compare with containers that are not shown too.
+    const matching = await filterContainers(await engine.containers({ all: true }), filters, engine)
+    const shown = matching.filter(({ state }) => every || running.has(state))
+    const list = last > 0 ? shown.slice(0, last) : shown
     const truncate = !flags.bool('no-trunc')
     const format = flags.string('format')
     if (flags.bool('quiet') && format === undefined) {

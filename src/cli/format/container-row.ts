@@ -47,7 +47,7 @@ export function containerRow(
     CreatedAt: localTime(container.createdAt),
     ID: truncate ? shortId(container.id) : container.id,
     Image: container.image === '' ? '<no image>' : container.image,
-    Label: (name: string) => container.labels[name] ?? '',
+    Label: (name: string) => (Object.hasOwn(container.labels, name) ? container.labels[name] : ''),
     Labels: labels.map(([key, value]) => `${key}=${value}`).join(','),
     LocalVolumes: '0',
     Mounts: container.mounts.map((mount) => (truncate ? ellipsis(mount, 15) : mount)).join(','),

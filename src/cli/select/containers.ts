@@ -16,7 +16,7 @@ const states = new Set(['created', 'running', 'paused', 'restarting', 'removing'
 export function labelTest(value: string): (labels: Record<string, string>) => boolean {
   const equals = value.indexOf('=')
   const key = equals < 0 ? value : value.slice(0, equals)
-  return (labels) => key in labels && (equals < 0 || labels[key] === value.slice(equals + 1))
+  return (labels) => Object.hasOwn(labels, key) && (equals < 0 || labels[key] === value.slice(equals + 1))
 }
 
 /** Docker takes a name filter for a regular expression, or for a part of the name where it is none. */
