@@ -41,10 +41,9 @@ namespace {
 
 // Set-up touched most of the program; waiting needs one page of it. The others stay in the page cache and come back by
 // a fault, so an idle supervisor costs next to nothing. Forgetting and waiting are one function without a call.
-__attribute__((noinline)) int wait_forgetful(int epoll, struct epoll_event* events, int count) {
-  constexpr uintptr_t kPage = 65536;  // of every architecture: the largest page
-  uintptr_t from = (reinterpret_cast<uintptr_t>(&__executable_start) + kPage - 1) & ~(kPage - 1);
-  uintptr_t to = reinterpret_cast<uintptr_t>(&etext) & ~(kPage - 1);
+__attribute__((noinline)) int wait_forgetful(int epoll, struct epoll_event* events, int count, uintptr_t page) {
+  uintptr_t from = reinterpret_cast<uintptr_t>(&__executable_start) & ~(page - 1);
+  uintptr_t to = reinterpret_cast<uintptr_t>(&etext) & ~(page - 1);
   sys::raw(SYS_madvise, static_cast<long>(from), static_cast<long>(to - from), MADV_DONTNEED);
   return static_cast<int>(sys::raw(SYS_epoll_pwait, epoll, reinterpret_cast<long>(events), count, -1));
 }
@@ -144,10 +143,11 @@ bool must_flush(const Supervisor& s) {
 void supervise(Supervisor& s) {
   // After a quiet moment it forgets, once, and then waits without waking up.
   constexpr int kQuietMs = 200;
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   while (!s.reaped) {
     struct epoll_event events[16];
     int n = epoll_wait(s.epoll, events, 16, kQuietMs);
-    if (n == 0) n = wait_forgetful(s.epoll, events, 16);
+    if (n == 0) n = wait_forgetful(s.epoll, events, 16, page);
     for (int i = 0; i < n && !s.reaped; i++) dispatch(s, events[i]);
   }
   unwatch(s, s.pidfd.get());
