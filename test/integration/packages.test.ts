@@ -41,7 +41,7 @@ t.test('the published packages install from a registry without scripts, and run'
   const places = { root: join(work, 'root'), runRoot: join(work, 'run') }
   const flags = ['--root', places.root, '--run-root', places.runRoot]
   const hello = ['run', '--rm', '--network=none', 'jubako/hello']
-  t.match(await tool('npx', ['--no-install', 'jubako', ...flags, ...hello], { cwd: application }), /pid/)
+  t.match(await tool('npx', ['--no-install', 'jubako', ...flags, ...hello], { cwd: application }), /Process id: +1\n/)
   const program = `
     import { Engine } from 'jubako'
     const engine = await Engine.open(${JSON.stringify(places)})
