@@ -5,6 +5,11 @@ import type { Output } from './output.js'
 /** Statuses that a plain log shows: one line when a layer enters it. */
 const steady = /^(Pulling fs layer|Verifying Checksum|Download complete|Pull complete|Already exists|Loaded)/
 
+interface TerminalSize {
+  columns: number
+  rows: number
+}
+
 /** How a pull or load shows where it is. */
 export interface Progress {
   onProgress: (event: ProgressEvent) => void
@@ -13,7 +18,7 @@ export interface Progress {
 }
 
 /** JSON lines for programs. */
-export function jsonProgress(out: Output): Progress {
+export function jsonProgress(out: Pick<Output, 'line'>): Progress {
   return {
     onProgress: ({ id, status, current, total }) =>
       out.line(
@@ -30,7 +35,7 @@ export function jsonProgress(out: Output): Progress {
 export const silentProgress: Progress = { onProgress: () => {}, end: () => {} }
 
 /** One line per layer and steady status, for logs. */
-export function plainProgress(out: Output): Progress {
+export function plainProgress(out: Pick<Output, 'line'>): Progress {
   const last = new Map<string, string>()
   return {
     onProgress: ({ id, status }) => {
@@ -43,16 +48,20 @@ export function plainProgress(out: Output): Progress {
   }
 }
 
-/** A block of lines, one per layer, redrawn in place at most ten times a second. */
-export function terminalProgress(out: Output, columns: number): Progress {
+/**
+ * A block of lines, one per layer, redrawn in place at most ten times a second. Of more layers than the screen has
+ * lines, those that are worked on are shown.
+ */
+export function terminalProgress(out: Pick<Output, 'text' | 'line'>, size: TerminalSize): Progress {
   const lines = new Map<string, string>()
   let drawn = 0
   let timer: NodeJS.Timeout | undefined
   const draw = () => {
     timer = undefined
-    const text = [...lines.values()].map((line) => `\x1b[2K${line.slice(0, columns - 1)}\n`).join('')
-    out.text(`${drawn > 0 ? `\x1b[${drawn}A` : ''}${text}`)
-    drawn = lines.size
+    const shown = fitting([...lines.values()], size.rows - 1)
+    const text = shown.map((line) => `\x1b[2K${line.slice(0, size.columns - 1)}\n`).join('')
+    out.text(`${drawn > 0 ? `\x1b[${drawn}A` : ''}${text}${shown.length < drawn ? '\x1b[J' : ''}`)
+    drawn = shown.length
   }
   return {
     onProgress: ({ id, status, current, total }) => {
@@ -74,6 +83,18 @@ export function terminalProgress(out: Output, columns: number): Progress {
   }
 }
 
+const done = /: (Pull complete|Already exists|Loaded)/
+const waiting = /: (Pulling fs layer|Waiting)$/
+
+/** As many lines as there is room for: what moves first, what waits after it, what is done in one line. */
+function fitting(lines: readonly string[], room: number): readonly string[] {
+  if (lines.length <= room) return lines
+  const open = lines.filter((line) => !done.test(line))
+  const moving = [...open.filter((line) => !waiting.test(line)), ...open.filter((line) => waiting.test(line))]
+  const shown = moving.slice(0, Math.max(room - 1, 0))
+  return [...shown, `${lines.length - open.length} of ${lines.length} layers done`]
+}
+
 function bar(current: number | undefined, total: number | undefined): string {
   if (current === undefined) return ''
   if (total === undefined || total === 0) return ` ${humanSize(current)}`
@@ -88,5 +109,7 @@ export function chooseProgress(
 ): Progress {
   if (options.quiet) return silentProgress
   if (options.json) return jsonProgress(out)
-  return options.isTerminal ? terminalProgress(out, process.stderr.columns ?? 80) : plainProgress(out)
+  const terminal = process.stderr.isTTY ? process.stderr : process.stdout
+  const size = { columns: terminal.columns ?? 80, rows: terminal.rows ?? 24 }
+  return options.isTerminal ? terminalProgress(out, size) : plainProgress(out)
 }
