@@ -51,6 +51,43 @@ export async function forEach(
   return code
 }
 
+/** Containers that one command works on at the same time, as docker does. */
+const AT_ONCE = 50
+
+/**
+ * Runs `act` for all names at the same time. In their order each is printed, or its failure, as soon as it and those
+ * before it are done.
+ *
+ * @param act false: nothing is printed
+ * @returns 1 when any failed
+ */
+export async function forAll(
+  names: readonly string[],
+  context: CommandContext,
+  act: (name: string) => Promise<unknown>,
+): Promise<number> {
+  const begun: Promise<() => number>[] = []
+  const begin = (name: string) =>
+    act(name).then(
+      (shown) => () => {
+        if (shown !== false) context.out.line(name)
+        return 0
+      },
+      (error: unknown) => () => {
+        context.err.line(errorText(error))
+        return 1
+      },
+    )
+  for (const name of names.slice(0, AT_ONCE)) begun.push(begin(name))
+  let code = 0
+  for (let at = 0; at < names.length; at++) {
+    code |= (await begun[at]!)()
+    const next = names[at + AT_ONCE]
+    if (next !== undefined) begun.push(begin(next))
+  }
+  return code
+}
+
 /** The line for a person: what failed and what to do. */
 export function errorText(error: unknown): string {
   const { message, hint } = error as { message?: string; hint?: string }

@@ -133,3 +133,18 @@ t.test('what is no command', async (t) => {
   t.match(await jubako.run(['--version']), { code: 0, stdout: /^jubako version \d/ })
   t.match(await jubako.run(['container', '--help']), { code: 0, stdout: /^Usage: {2}jubako container COMMAND\n/ })
 })
+
+t.test('many containers at the same time', async (t) => {
+  const it = await testEngine(t)
+  const jubako = cli(it)
+  const names = ['c1', 'c2', 'c3', 'c4']
+  // As process 1 without a handler, sleep ignores SIGTERM: each takes the whole time-out.
+  const sleeper = ['run', '-d', '--network', 'none', '--stop-timeout', '2']
+  for (const name of names) await jubako.run([...sleeper, '--name', name, it.image, 'sleep', '1000'])
+  const began = performance.now()
+  const stopped = await jubako.run(['stop', 'c1', 'nosuch', ...names.slice(1)])
+  t.ok(performance.now() - began < 6000, 'not one after the other')
+  t.strictSame(stopped, { code: 1, stdout: 'c1\nc2\nc3\nc4\n', stderr: 'jubako: No such container: nosuch\n' })
+  t.equal((await jubako.run(['rm', ...names])).stdout, 'c1\nc2\nc3\nc4\n')
+  await it.checkLeaks()
+})

@@ -1,4 +1,4 @@
-import { type Command, forEach } from '../command.js'
+import { type Command, forAll } from '../command.js'
 import { parseSignal } from '../values/signal.js'
 
 const signal = (text: string): string => String(parseSignal(text))
@@ -14,9 +14,8 @@ export const command: Command = {
   },
   async run(flags, context) {
     const engine = await context.engine()
-    return forEach(flags.args, context, async (name) => {
+    return forAll(flags.args, context, async (name) => {
       await (await engine.container(name)).kill(flags.string('signal') ?? 'SIGKILL')
-      context.out.line(name)
     })
   },
 }

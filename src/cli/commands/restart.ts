@@ -1,4 +1,4 @@
-import { type Command, forEach } from '../command.js'
+import { type Command, forAll } from '../command.js'
 import { parseSignal } from '../values/signal.js'
 
 const signal = (text: string): string => String(parseSignal(text))
@@ -18,7 +18,7 @@ export const command: Command = {
   },
   async run(flags, context) {
     const engine = await context.engine()
-    return forEach(flags.args, context, async (name) => {
+    return forAll(flags.args, context, async (name) => {
       const [wanted, timeout] = [flags.string('signal'), flags.number('timeout')]
       const container = await engine.container(name)
       await container.stop({
@@ -26,7 +26,6 @@ export const command: Command = {
         ...(timeout !== undefined && { timeout }),
       })
       await container.start()
-      context.out.line(name)
     })
   },
 }

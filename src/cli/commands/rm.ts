@@ -1,5 +1,5 @@
 import { isJubakoError } from '../../errors/index.js'
-import { type Command, errorText, forEach } from '../command.js'
+import { type Command, errorText, forAll } from '../command.js'
 
 export const command: Command = {
   spec: {
@@ -22,7 +22,7 @@ export const command: Command = {
   },
   async run(flags, context) {
     const engine = await context.engine()
-    return forEach(flags.args, context, async (name) => {
+    return forAll(flags.args, context, async (name) => {
       const force = flags.bool('force')
       try {
         await (await engine.container(name)).remove({ force, volumes: flags.bool('volumes') })
@@ -30,9 +30,8 @@ export const command: Command = {
         // As docker has it: forcing away what is not there is no failure.
         if (!force || !isJubakoError(error, 'ERR_JUBAKO_NOT_FOUND')) throw error
         context.err.line(errorText(error))
-        return
+        return false
       }
-      context.out.line(name)
     })
   },
 }

@@ -1,4 +1,4 @@
-import { type Command, forEach } from '../command.js'
+import { type Command, forAll } from '../command.js'
 import { parseSignal } from '../values/signal.js'
 
 const signal = (text: string): string => String(parseSignal(text))
@@ -18,13 +18,12 @@ export const command: Command = {
   },
   async run(flags, context) {
     const engine = await context.engine()
-    return forEach(flags.args, context, async (name) => {
+    return forAll(flags.args, context, async (name) => {
       const [wanted, timeout] = [flags.string('signal'), flags.number('timeout')]
       await (await engine.container(name)).stop({
         ...(wanted !== undefined && { signal: wanted }),
         ...(timeout !== undefined && { timeout }),
       })
-      context.out.line(name)
     })
   },
 }

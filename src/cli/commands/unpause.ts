@@ -1,4 +1,4 @@
-import { type Command, forEach } from '../command.js'
+import { type Command, forAll } from '../command.js'
 
 export const command: Command = {
   spec: {
@@ -11,9 +11,8 @@ export const command: Command = {
   },
   async run(flags, context) {
     const engine = await context.engine()
-    return forEach(flags.args, context, async (name) => {
+    return forAll(flags.args, context, async (name) => {
       await (await engine.container(name)).unpause()
-      context.out.line(name)
     })
   },
 }
