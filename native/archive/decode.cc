@@ -9,7 +9,7 @@ Output::Room Output::room() {
     chunk_ = ring_.acquire();
     used_ = 0;
   }
-  return chunk_ == nullptr ? Room{nullptr, 0} : Room{chunk_ + used_, Ring::kChunkSize - used_};
+  return {chunk_ + used_, Ring::kChunkSize - used_};
 }
 
 bool Output::commit(size_t size) {
@@ -60,7 +60,6 @@ bool decode_none(Source& source, Output& output, Fault& fault) {
     const Span input = source.peek(1, fault);
     if (input.size == 0) return !fault.set();
     const Output::Room room = output.room();
-    if (room.data == nullptr) return false;
     const size_t size = input.size < room.size ? input.size : room.size;
     std::memcpy(room.data, input.data, size);
     source.consume(size);

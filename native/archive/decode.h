@@ -16,7 +16,7 @@ class Output {
   Output(Ring& ring, const Source& source, const Limits& limits, Fault& fault)
       : ring_(ring), source_(source), limits_(limits), fault_(fault) {}
 
-  /** Room for decoded bytes; `data` is null once the consumers have stopped. */
+  /** Room for decoded bytes. */
   struct Room {
     uint8_t* data;
     size_t size;
@@ -39,7 +39,7 @@ class Output {
 /**
  * Decodes `source` into `output` until its end. With `kDetect` the first bytes decide; otherwise they must agree.
  * A gzip stream may have several members (RFC 1952, 2.2), a zstd stream several frames (RFC 8878, 3.1).
- * Returns false with `fault` set, or when the consumers stopped.
+ * Returns false with `fault` set.
  */
 bool decode(Source& source, Compression expected, Output& output, Fault& fault);
 

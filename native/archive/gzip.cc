@@ -6,13 +6,12 @@ namespace jubako::archive {
 
 namespace {
 
-/** Inflates one member. False with `fault` set, or when the consumers stopped. */
+/** Inflates one member. False with `fault` set. */
 bool member(z_stream& stream, Source& source, Output& output, Fault& fault) {
   for (;;) {
     const Span input = source.peek(1, fault);
     if (fault.set()) return false;
     const Output::Room room = output.room();
-    if (room.data == nullptr) return false;
     stream.next_in = const_cast<uint8_t*>(input.data);
     stream.avail_in = static_cast<uInt>(input.size);
     stream.next_out = room.data;

@@ -87,6 +87,21 @@ constexpr int kAllowed[] = {
     SYS_exit_group,
     SYS_restart_syscall,
     SYS_fstatfs,
+    SYS_ppoll,
+#ifdef SYS_poll
+    SYS_poll,
+#endif
+};
+
+struct Allowance {
+  __rlimit_resource_t resource;
+  rlim_t limit;
+};
+// The address space has room for the arenas of three threads, the ring, a zstd window and every list at its limit.
+constexpr Allowance kAllowances[] = {
+    {RLIMIT_CORE, 0},
+    {RLIMIT_AS, rlim_t{1} << 30},
+    {RLIMIT_NOFILE, 512},
 };
 
 #if defined(__x86_64__)
@@ -127,8 +142,10 @@ int enter_jail(int directory, Failure& f) {
   if (umount2(".", MNT_DETACH) < 0) return fail(f, errno, "umount2"), -1;
   int root = sys::open_at2(AT_FDCWD, "/", O_RDONLY | O_DIRECTORY, 0);
   if (root < 0) return fail(f, errno, "openat2", "/"), -1;
-  struct rlimit none = {0, 0};
-  setrlimit(RLIMIT_CORE, &none);
+  for (const Allowance& allowance : kAllowances) {
+    const struct rlimit limit = {allowance.limit, allowance.limit};
+    if (setrlimit(allowance.resource, &limit) < 0) return fail(f, errno, "setrlimit"), -1;
+  }
   if (!drop_capabilities(f)) return -1;
   return root;
 }

@@ -30,8 +30,8 @@ bool Ring::open() {
 uint8_t* Ring::acquire() {
   Locked lock(mutex_);
   auto oldest = [this] { return released_[0] < released_[1] ? released_[0] : released_[1]; };
-  while (!cancelled_ && produced_ - oldest() == kChunks) pthread_cond_wait(&room_, &mutex_);
-  return cancelled_ ? nullptr : memory_ + (produced_ % kChunks) * kChunkSize;
+  while (produced_ - oldest() == kChunks) pthread_cond_wait(&room_, &mutex_);
+  return memory_ + (produced_ % kChunks) * kChunkSize;
 }
 
 void Ring::publish(size_t size) {
@@ -54,18 +54,16 @@ Span Ring::next(int consumer) {
     holding_[consumer] = false;
     pthread_cond_signal(&room_);
   }
-  while (!cancelled_ && !finished_ && released_[consumer] == produced_) pthread_cond_wait(&data_, &mutex_);
-  if (cancelled_ || released_[consumer] == produced_) return {};
+  while (!finished_ && released_[consumer] == produced_) pthread_cond_wait(&data_, &mutex_);
+  if (released_[consumer] == produced_) return {};
   holding_[consumer] = true;
   const uint64_t chunk = released_[consumer] % kChunks;
   return {memory_ + chunk * kChunkSize, sizes_[chunk]};
 }
 
-void Ring::cancel() {
+bool Ring::finished() {
   Locked lock(mutex_);
-  cancelled_ = true;
-  pthread_cond_broadcast(&data_);
-  pthread_cond_broadcast(&room_);
+  return finished_;
 }
 
 }  // namespace jubako::archive

@@ -26,18 +26,18 @@ class Ring {
   /** Maps the memory. False when it cannot be had. */
   bool open();
 
-  /** Producer: the next buffer of `kChunkSize` bytes, waiting for room; null once `cancel` was called. */
+  /** Producer: the next buffer of `kChunkSize` bytes, waiting for room. */
   uint8_t* acquire();
   /** Producer: hands over the first `size` bytes of the acquired buffer. Less than full only before `finish`. */
   void publish(size_t size);
   /** Producer: nothing follows. */
   void finish();
 
-  /** Consumer: gives back the chunk it holds and waits for the next; empty at the end or after `cancel`. */
+  /** Consumer: gives back the chunk it holds and waits for the next; empty at the end. */
   Span next(int consumer);
 
-  /** Any thread: everybody stops. */
-  void cancel();
+  /** Any thread: the producer has called `finish`. */
+  bool finished();
 
  private:
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
@@ -50,7 +50,6 @@ class Ring {
   uint64_t released_[kConsumers] = {};
   bool holding_[kConsumers] = {};
   bool finished_ = false;
-  bool cancelled_ = false;
 };
 
 }  // namespace jubako::archive

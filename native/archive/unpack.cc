@@ -102,19 +102,18 @@ bool Unpack::run(const OpaqueMarks& marks, UnpackObserver& observer, UnpackResul
       observer.progress(state.source.bytes_read(), reported);
     }
   }
-  if (good) {
-    reader.drain();
-  } else {
-    state.ring.cancel();
-  }
+  if (good) reader.drain();
+  // Whoever fills a pipe may wait for the answer before it sends more: the decoder may never come back from its read.
+  if (!good && !state.ring.finished()) return false;
   pthread_join(state.decoder, nullptr);
-  pthread_join(state.hasher, nullptr);
   // A stream that breaks off looks like a short tar archive; what broke is the better answer.
   if (state.decode_fault.set()) {
     fault.replace(state.decode_fault);
     return false;
   }
-  if (!good || !writer.finish(state.source.bytes_for_ratio())) return false;
+  if (!good) return false;
+  pthread_join(state.hasher, nullptr);
+  if (!writer.finish(state.source.bytes_for_ratio())) return false;
   state.hash.finish(result.diff_id);
   result.uncompressed = state.hashed;
   result.compressed = state.source.bytes_read();

@@ -49,6 +49,7 @@ class Unpack {
    * between.
    */
   bool start(const UnpackRequest& request, Fault& fault);
+  /** After a failure threads may still be at work: the process has to end. */
   bool run(const OpaqueMarks& marks, UnpackObserver& observer, UnpackResult& result, Fault& fault);
 
  private:

@@ -22,7 +22,6 @@ bool decode_zstd(Source& source, Output& output, Fault& fault) {
     const Span input = source.peek(1, fault);
     if (fault.set()) break;
     const Output::Room room = output.room();
-    if (room.data == nullptr) break;
     ZSTD_inBuffer in{input.data, input.size, 0};
     ZSTD_outBuffer out{room.data, room.size, 0};
     if (input.size == 0 && pending == 0) {

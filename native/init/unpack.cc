@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -91,8 +92,9 @@ bool read_orders(Orders& orders, Failure& f) {
 }
 
 // The process that reads the archive. `broker` leads to the one outside that sets overlay's marks.
-[[noreturn]] void work(const Orders& orders, int broker) {
+[[noreturn]] void work(const Orders& orders, int broker, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (getppid() != parent) _exit(1);
   umask(0);
   Failure failure;
   int root = orders.barriers.jail ? archive::enter_jail(kDirectory, failure)
@@ -131,6 +133,16 @@ bool read_orders(Orders& orders, Failure& f) {
   _exit(0);
 }
 
+// Serves the worker until it ends. False when nobody wants the result any more.
+bool serve(int broker) {
+  for (;;) {
+    struct pollfd events[] = {{broker, POLLIN, 0}, {kControlFd, POLLRDHUP, 0}};
+    if (poll(events, 2, -1) < 0) continue;
+    if (events[1].revents != 0) return false;
+    if (events[0].revents != 0 && !archive::serve_opaque_mark(broker)) return true;
+  }
+}
+
 }  // namespace
 
 int unpack_main() {
@@ -142,6 +154,7 @@ int unpack_main() {
     fail(failure, errno, "socketpair");
     give_up(failure);
   }
+  pid_t parent = getpid();
   pid_t pid = fork();
   if (pid < 0) {
     fail(failure, errno, "fork");
@@ -149,12 +162,12 @@ int unpack_main() {
   }
   if (pid == 0) {
     close(pair[0]);
-    work(orders, pair[1]);
+    work(orders, pair[1], parent);
   }
   close(pair[1]);
-  // The starter's end, or its order to stop, ends the control socket: then nobody wants the result.
-  while (archive::serve_opaque_mark(pair[0])) {
-  }
+  close(kBlob);
+  close(kDirectory);
+  if (!serve(pair[0])) kill(pid, SIGKILL);
   int status = 0;
   waitpid(pid, &status, 0);
   if (WIFSIGNALED(status)) {
