@@ -1,3 +1,4 @@
+// lanes: host
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -127,7 +128,7 @@ t.test('jubako run', async (t) => {
     await terminal.type("sh -c 'echo s; exec sleep 100'\r", /\ns\r\n/)
     await terminal.type('\x03', /\^C[\s\S]*# /)
     await terminal.type("printf 'a\\nb'; stty -onlcr; printf 'c\\nd'; exit 9\r", /a\r\nbc\nd/)
-    await terminal.sees(/code 9\r\n[\s\S]*[^-]icanon[\s\S]*[^-]echo /)
+    t.match(await terminal.sees(/code 9\r\n[\s\S]*[^-]echo /), /[^-]icanon/, 'the terminal is as it was')
   })
 
   await t.test('a window that changes its size', async (t) => {
@@ -135,8 +136,9 @@ t.test('jubako run', async (t) => {
     const terminal = new Terminal(`(sleep 2; stty rows 44 cols 111 < /dev/tty) & ${shell}`)
     t.teardown(() => terminal.kill())
     await terminal.sees(/# /)
-    await terminal.type('until stty size | grep 111; do sleep 0.1; done\r', /44 111\r\n/)
+    t.match(await terminal.type('until stty size | grep 111; do sleep 0.1; done\r', /44 111\r\n/), '44 111')
     await terminal.type('exit\r', /exit/)
+    t.equal((await terminal.ended).code, 0)
   })
 
   await t.test('leaving and coming back', async (t) => {
