@@ -1,0 +1,13 @@
+/** The Dockerfile language: text to instructions, with places; matching of paths. Pure. */
+export { type CheckOptions, type CheckWarning, checkDockerfile } from './check.js'
+export { type ChmodOption, type ModeChange, parseChmod } from './chmod.js'
+export { DockerfileError, excerpt, type Location } from './error.js'
+export { type GitReference, parseGitReference } from './git-ref.js'
+export type { CommandLine, InlineFile, Instruction, InstructionOf } from './instructions.js'
+export { type Expanded, expand, type LexOptions, type Variables } from './lex.js'
+export { parseBytes, parseMount, type RunMount } from './mounts.js'
+export { type Heredoc, heredocText, type Statement } from './parse.js'
+export { cleanPath, elementMatcher, hasWildcards, type MatchState, PatternMatcher, parseIgnoreFile } from './pattern.js'
+export { type CheckConfig, type CheckRule, checkRules, parseCheckConfig } from './rules.js'
+export { type Dockerfile, parseDockerfile, parseTrigger, type Stage } from './stages.js'
+export { didYouMean, nearest } from './suggest.js'
