@@ -7,6 +7,7 @@ import { parseFlags } from './flags/parse.js'
 import type { CommandSpec } from './flags/spec.js'
 import { commandHelp, commandList, flagHelp } from './help.js'
 import { Output } from './io/output.js'
+import { registrySettings } from './registry-settings.js'
 
 const globals: CommandSpec = {
   name: '',
@@ -115,7 +116,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     const context: CommandContext = {
       engine: () => {
-        engine ??= import('../engine/engine.js').then((module) => module.Engine.open(places))
+        engine ??= import('../engine/engine.js').then((module) =>
+          module.Engine.open({ ...places, registry: () => registrySettings() }),
+        )
         return engine
       },
       out,

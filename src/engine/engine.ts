@@ -12,6 +12,7 @@ import { ContainerHandle } from './container.js'
 import type { EngineContext } from './context.js'
 import { diskUsage } from './disk-usage.js'
 import { managedFiles } from './files.js'
+import { type ImageApi, imageApi } from './images.js'
 import { engineInfo } from './info.js'
 import { inspectImage } from './inspect-image.js'
 import { mergeConfig, newId } from './merge.js'
@@ -25,11 +26,12 @@ import type {
   CreateOptions,
   EngineInfo,
   EngineOptions,
-  ImageSummary,
   LoadedImage,
   LoadOptions,
   PullOptions,
   PullResult,
+  PushedImage,
+  PushOptions,
   RemovedImage,
   RunOptions,
 } from './types.js'
@@ -53,12 +55,14 @@ export interface InternalOptions {
 export class Engine {
   readonly root: string
   readonly runRoot: string
+  readonly images: ImageApi
   readonly #context: EngineContext
   readonly #owned = new Set<ContainerHandle>()
 
   private constructor(context: EngineContext) {
     this.root = context.root
     this.runRoot = context.runRoot
+    this.images = imageApi(context)
     this.#context = context
   }
 
@@ -86,6 +90,7 @@ export class Engine {
         root,
         unpacker: layerUnpacker,
         helloProgram: artefactPath('jubako-hello'),
+        ...(options.registry !== undefined && { registry: options.registry }),
         roots: () => {
           const all = store.all()
           return {
@@ -110,13 +115,14 @@ export class Engine {
     return this.#context.images.pull(reference, options)
   }
 
+  /** Sends an image to its registry; one result for each tag. See {@link ImageApi.push}. */
+  async push(reference: string, options: PushOptions = {}): Promise<PushedImage[]> {
+    return this.images.push(reference, options)
+  }
+
   /** Images of a `docker save` archive, an OCI archive or layout; a path or the archive's bytes. */
   async load(source: string | Readable, options: LoadOptions = {}): Promise<LoadedImage[]> {
     return this.#context.images.load(source, options)
-  }
-
-  async images(): Promise<ImageSummary[]> {
-    return this.#context.images.list()
   }
 
   /** Docker's `inspect` shape. */

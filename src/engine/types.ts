@@ -1,5 +1,8 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Platform } from '../oci/platform.js'
+import type { RegistryAuth, RegistrySettings } from './image-types.js'
+
+export type * from './image-types.js'
 
 /** Options of `Engine.open`. No environment variable is read by the library. */
 export interface EngineOptions {
@@ -7,6 +10,8 @@ export interface EngineOptions {
   root?: string
   /** Run root: sockets and locks of running containers. Default `/run/jubako`. */
   runRoot?: string
+  /** Credentials, mirrors, certificates, proxies. Default: anonymous, straight, by https except on loopback. */
+  registry?: RegistrySettings
 }
 
 /** A bind mount, tmpfs or (later) volume. Docker's `--mount` keys in camel case. */
@@ -347,6 +352,8 @@ export interface ProgressEvent {
 export interface PullOptions {
   /** `os/arch[/variant]`. Default: this host's. */
   platform?: string | Platform
+  /** Default: what the engine was opened with. */
+  auth?: RegistryAuth
   onProgress?: (event: ProgressEvent) => void
   signal?: AbortSignal
 }

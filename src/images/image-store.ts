@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { ContentStore } from '../content/index.js'
-import { JubakoError } from '../errors/index.js'
+import { invalidArgument, JubakoError } from '../errors/index.js'
 import {
   type Digest,
   familiarReference,
@@ -13,6 +13,7 @@ import {
   parseReference,
   platformMatches,
   type Reference,
+  repositoryName,
   withDefaultTag,
 } from '../oci/index.js'
 import { RegistryClient, type RegistryOptions } from '../registry/index.js'
@@ -28,6 +29,7 @@ import type { OuterDecoders } from './load/decompress.js'
 import { loadImages } from './load/load.js'
 import { reportLine } from './progress.js'
 import { pullImage } from './pull.js'
+import { pushImages } from './push.js'
 import { type ImageRecord, Records, type ReferenceRecord } from './records.js'
 import { digestReference, removeImage } from './remove.js'
 import { Resolver } from './resolve.js'
@@ -39,6 +41,9 @@ import type {
   PullOptions,
   PullPolicy,
   PullResult,
+  PushedImage,
+  PushOptions,
+  RegistryCallOptions,
   RemovedImage,
   RemoveOptions,
   ResolvedImage,
@@ -48,7 +53,8 @@ export interface ImageStoreOptions {
   /** Data root. Made if missing. */
   root: string
   unpacker: LayerUnpacker
-  registry?: RegistryOptions
+  /** A function is called at the first use of a registry. */
+  registry?: RegistryOptions | (() => RegistryOptions)
   /** Path of the static program of the built-in image `jubako/hello`; without it that name is a name like any other. */
   helloProgram?: string
   /** What containers keep alive. Default: nothing. */
@@ -112,20 +118,41 @@ export class ImageStore {
       if (this.#options.helloProgram !== undefined && isBuiltin(reference)) {
         return this.#makeBuiltin(this.#options.helloProgram, reference, lease, options)
       }
-      return pullImage(
-        {
-          content: this.content,
-          records: this.#records,
-          installer: this.#installer,
-          registry: this.registry,
-          lease,
-          isComplete: (record) => this.#isComplete(record),
-          assign: (record) => this.#assign(record),
-        },
-        reference,
-        options,
+      return this.#withRegistry(options.auth, (registry) =>
+        pullImage(
+          {
+            content: this.content,
+            records: this.#records,
+            installer: this.#installer,
+            registry,
+            lease,
+            isComplete: (record) => this.#isComplete(record),
+            assign: (record) => this.#assign(record),
+          },
+          reference,
+          options,
+        ),
       )
     })
+  }
+
+  /**
+   * Sends an image to its registry, or with `allTags` every tag of a repository.
+   *
+   * @returns one for each tag
+   */
+  async push(name: string, options: PushOptions = {}): Promise<PushedImage[]> {
+    const parsed = parseReference(name)
+    if (parsed.digest !== undefined) throw invalidArgument('cannot push a digest reference')
+    if (options.allTags && parsed.tag !== undefined) throw invalidArgument("tag can't be used with --all-tags/-a")
+    const reference = options.allTags ? parsed : withDefaultTag(parsed)
+    const { content } = this
+    return this.#leased((lease) =>
+      this.#withRegistry(options.auth, (registry) => {
+        reportLine(options.onProgress, `The push refers to repository [${repositoryName(reference)}]`)
+        return pushImages({ content, records: this.#records, registry, lease }, reference, options)
+      }),
+    )
   }
 
   /**
@@ -235,8 +262,28 @@ export class ImageStore {
 
   /** The registry client of this store, made at its first use. */
   get registry(): RegistryClient {
-    this.#registry ??= new RegistryClient(this.#options.registry)
+    this.#registry ??= new RegistryClient(this.#registryOptions())
     return this.#registry
+  }
+
+  #registryOptions(): RegistryOptions {
+    const { registry = {} } = this.#options
+    return typeof registry === 'function' ? registry() : registry
+  }
+
+  /** Credentials of one call get a client of their own: its tokens end with it. */
+  async #withRegistry<T>(
+    auth: RegistryCallOptions['auth'],
+    work: (registry: RegistryClient) => Promise<T>,
+  ): Promise<T> {
+    if (auth === undefined) return work(this.registry)
+    const credentials = typeof auth === 'function' ? auth : () => auth
+    const client = new RegistryClient({ ...this.#registryOptions(), credentials })
+    try {
+      return await work(client)
+    } finally {
+      await client.close()
+    }
   }
 
   /** Closes connections. The store on the disk needs no closing. */

@@ -7,9 +7,13 @@ export class Semaphore {
     this.#free = places
   }
 
-  async run<T>(task: () => Promise<T>): Promise<T> {
+  /** @param onWait called when there is no place yet */
+  async run<T>(task: () => Promise<T>, onWait?: () => void): Promise<T> {
     if (this.#free > 0) this.#free--
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    else {
+      onWait?.()
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
     try {
       return await task()
     } finally {

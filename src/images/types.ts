@@ -1,4 +1,5 @@
 import type { ChainId, DiffId, Digest, ImageConfig, ImageId, Platform } from '../oci/index.js'
+import type { CredentialProvider, Credentials } from '../registry/index.js'
 
 /** Progress of a pull or load. Structurally the engine's `ProgressEvent`. */
 export interface ProgressEvent {
@@ -87,9 +88,30 @@ export interface OperationOptions {
   signal?: AbortSignal | undefined
 }
 
-export interface PullOptions extends OperationOptions {
+export interface PullOptions extends RegistryCallOptions {
   /** `os/arch[/variant]`. Default: this host's. */
   platform?: string | Platform | undefined
+}
+
+export interface RegistryCallOptions extends OperationOptions {
+  /** Credentials for this call alone, instead of what the store was opened with. */
+  auth?: Credentials | CredentialProvider | undefined
+}
+
+export interface PushOptions extends RegistryCallOptions {
+  /** Every tag of the repository. */
+  allTags?: boolean | undefined
+  /** Only the manifest of this platform, `os/arch[/variant]`. */
+  platform?: string | Platform | undefined
+}
+
+export interface PushedImage {
+  /** Canonical. */
+  reference: string
+  /** What the name stands for in the registry now: a manifest or an index. */
+  digest: Digest
+  /** Bytes of that document. */
+  size: number
 }
 
 export interface PullResult {

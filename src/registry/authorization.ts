@@ -8,6 +8,7 @@ import type { Response, Transport } from './transport.js'
 const TOKEN_LIMIT = 256 * 1024
 /** The token specification's least life, for servers that do not say. */
 const TOKEN_LIFE_MS = 60_000
+const CLIENT_ID = 'jubako'
 /** A token about to end is not used. */
 const MARGIN_MS = 10_000
 
@@ -22,17 +23,25 @@ export class Authorization {
   readonly #transport: Transport
   readonly #provider: CredentialProvider | undefined
   readonly #anyCertificate: boolean
+  readonly #offline: boolean
   readonly #tokens = new Map<string, Token>()
   #basic: string | undefined
+  /** Set by a server that gives one when it is asked for a lasting login. */
+  identityToken: string | undefined
 
-  /** @param anyCertificate whether the registry's own host may show any certificate */
+  /**
+   * @param anyCertificate whether the registry's own host may show any certificate
+   * @param offline ask for an identity token too, as a login does
+   */
   constructor(
     registry: string,
     transport: Transport,
     provider: CredentialProvider | undefined,
     anyCertificate: boolean,
+    offline: boolean,
   ) {
     this.#anyCertificate = anyCertificate
+    this.#offline = offline
     this.#registry = registry
     this.#transport = transport
     this.#provider = provider
@@ -77,7 +86,7 @@ export class Authorization {
     const answer =
       credentials !== undefined && 'identityToken' in credentials
         ? await this.#transport.send({ ...tokenForm(realm, service, scopes, credentials.identityToken), ...common })
-        : await this.#transport.send({ ...tokenQuery(realm, service, scopes, credentials), ...common })
+        : await this.#transport.send({ ...tokenQuery(realm, service, scopes, credentials, this.#offline), ...common })
     const token = await this.#readToken(answer)
     this.#tokens.set(scope, token)
     return token.header
@@ -107,7 +116,7 @@ export class Authorization {
       throw answerError(this.#registry, 'token server', { status: answer.status, detail, retryAfterMs: undefined })
     }
     const bytes = await readAll(answer.body, TOKEN_LIMIT, deadlines, 'the token')
-    let document: { token?: unknown; access_token?: unknown; expires_in?: unknown }
+    let document: { token?: unknown; access_token?: unknown; refresh_token?: unknown; expires_in?: unknown }
     try {
       document = JSON.parse(bytes.toString())
     } catch (cause) {
@@ -115,6 +124,9 @@ export class Authorization {
     }
     const token = document?.token ?? document?.access_token
     if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) throw this.#error('token server answers no token')
+    if (typeof document.refresh_token === 'string' && document.refresh_token !== '') {
+      this.identityToken = document.refresh_token
+    }
     const seconds = typeof document.expires_in === 'number' ? document.expires_in : 0
     return { header: `Bearer ${token}`, expiresAt: Date.now() + Math.max(seconds * 1000, TOKEN_LIFE_MS) }
   }
@@ -132,8 +144,19 @@ function basicHeader(credentials: { username: string; password: string }): strin
   return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`
 }
 
-function tokenQuery(realm: URL, service: string | undefined, scopes: string[], credentials: Credentials | undefined) {
+function tokenQuery(
+  realm: URL,
+  service: string | undefined,
+  scopes: string[],
+  credentials: Credentials | undefined,
+  offline: boolean,
+) {
   const url = new URL(realm)
+  if (hasPassword(credentials)) url.searchParams.set('account', credentials.username)
+  if (offline) {
+    url.searchParams.set('client_id', CLIENT_ID)
+    url.searchParams.set('offline_token', 'true')
+  }
   if (service !== undefined) url.searchParams.set('service', service)
   for (const scope of scopes) url.searchParams.append('scope', scope)
   const authorization = hasPassword(credentials) ? basicHeader(credentials) : undefined
@@ -144,7 +167,7 @@ function tokenForm(url: URL, service: string | undefined, scopes: string[], iden
   const form = new URLSearchParams({
     grant_type: 'refresh_token',
     service: service ?? '',
-    client_id: 'jubako',
+    client_id: CLIENT_ID,
     scope: scopes.join(' '),
     refresh_token: identityToken,
   })

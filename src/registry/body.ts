@@ -64,6 +64,22 @@ export async function readAll(body: Readable, limit: number, deadlines: Deadline
   return Buffer.concat(chunks)
 }
 
+const DISCARD_BYTES = 64 * 1024
+const DISCARD_MS = 2000
+
+/** Reads what little is left of an answer that nobody wants, so that its connection can be used again. */
+export function discardBody(body: Readable): void {
+  let left = DISCARD_BYTES
+  const timer = setTimeout(() => body.destroy(), DISCARD_MS).unref()
+  body
+    .on('error', () => undefined)
+    .on('close', () => clearTimeout(timer))
+    .on('data', (chunk: Buffer) => {
+      left -= chunk.length
+      if (left < 0) body.destroy()
+    })
+}
+
 const ERROR_BODY_LIMIT = 64 * 1024
 
 /** The codes and messages of an error body on one line, without control characters. Never throws. */

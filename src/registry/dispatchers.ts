@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { rootCertificates } from 'node:tls'
 import type { Dispatcher } from 'undici'
+import { isLoopback } from './endpoint.js'
 import type { Deadlines, RegistryOptions } from './options.js'
 
 interface TlsFiles {
@@ -48,7 +50,7 @@ export class Dispatchers {
       pipelining: 1,
     }
     const { proxy } = this.#options
-    if (proxy === undefined) return new Agent(common)
+    if (proxy === undefined || isLoopback(host)) return new Agent(common)
     return new EnvHttpProxyAgent({
       ...common,
       requestTls: tls,
@@ -59,16 +61,17 @@ export class Dispatchers {
   }
 
   #certificates(host: string): TlsFiles {
-    if (this.#options.certificates === undefined) return {}
-    const folder = join(this.#options.certificates, host)
-    if (!existsSync(folder)) return {}
     const files: TlsFiles = {}
-    for (const name of readdirSync(folder).sort()) {
-      const read = () => readFileSync(join(folder, name), 'utf8')
-      if (name.endsWith('.crt')) files.ca = [...(files.ca ?? []), read()]
-      else if (name.endsWith('.cert')) files.cert = read()
-      else if (name.endsWith('.key')) files.key = read()
+    for (const certificates of [this.#options.certificates ?? []].flat()) {
+      const folder = join(certificates, host)
+      for (const name of existsSync(folder) ? readdirSync(folder).sort() : []) {
+        const read = () => readFileSync(join(folder, name), 'utf8')
+        if (name.endsWith('.crt')) files.ca = [...(files.ca ?? []), read()]
+        else if (name.endsWith('.cert')) files.cert = read()
+        else if (name.endsWith('.key')) files.key = read()
+      }
     }
-    return files
+    // Authorities of one's own are known besides the system's, as in Docker.
+    return files.ca === undefined ? files : { ...files, ca: [...rootCertificates, ...files.ca] }
   }
 }

@@ -1,3 +1,4 @@
+import { BlockList, isIP } from 'node:net'
 import { JubakoError } from '../errors/index.js'
 import type { RegistryOptions } from './options.js'
 
@@ -43,7 +44,20 @@ function mirrorEndpoint(base: string, options: RegistryOptions): Endpoint {
 
 /** Whether plain http and any certificate are good enough for a host. */
 export function isInsecure(host: string, options: RegistryOptions): boolean {
-  return isLoopback(host) || (options.insecure ?? []).some((name) => name === host || name === hostName(host))
+  const names = [host, hostName(host)]
+  return isLoopback(host) || (options.insecure ?? []).some((entry) => names.includes(entry) || inNetwork(host, entry))
+}
+
+/** Whether a host that is an address lies in `network/prefix`. */
+function inNetwork(host: string, entry: string): boolean {
+  const [network, prefix] = entry.split('/') as [string, string?]
+  const address = hostName(host).replace(/^\[|\]$/g, '')
+  const family = isIP(address)
+  if (prefix === undefined || family === 0 || family !== isIP(network)) return false
+  const type = family === 6 ? 'ipv6' : 'ipv4'
+  const list = new BlockList()
+  list.addSubnet(network, Number(prefix), type)
+  return list.check(address, type)
 }
 
 /** `localhost`, 127.0.0.0/8 or `::1`, with any port. */

@@ -1,5 +1,6 @@
 export { type Challenge, parseChallenges } from './challenge.js'
 export { RegistryClient } from './client.js'
+export { DockerConfig, type DockerConfigOptions, keyOf, type StoredLogin } from './docker-config.js'
 export type {
   BlobSink,
   CredentialProvider,
@@ -10,4 +11,4 @@ export type {
   RetryOptions,
 } from './options.js'
 export { type CallOptions, Repository } from './repository.js'
-export type { BlobSource } from './upload.js'
+export type { BlobSource, UploadOptions } from './upload.js'

@@ -20,13 +20,14 @@ export interface RegistryOptions {
   credentials?: CredentialProvider
   /**
    * Registries that may be spoken to by plain http, and by https with any certificate. `localhost`, 127.0.0.0/8 and
-   * `::1` always may, as in Docker.
+   * `::1` always may, as in Docker. `10.0.0.0/8` names every address of a network.
    */
   insecure?: readonly string[]
   /** Base URLs tried before a registry's own for pulls, for example `{ 'docker.io': ['https://mirror.example'] }`. */
   mirrors?: Readonly<Record<string, readonly string[]>>
-  /** Folder with a folder per registry: `<host[:port]>/*.crt` (authorities), `*.cert` with `*.key` (client). */
-  certificates?: string
+  /** Folders with a folder per registry: `<host[:port]>/*.crt` (authorities), `*.cert` with `*.key` (client). */
+  certificates?: string | readonly string[]
+  /** Never used for loopback addresses. */
   proxy?: { http?: string; https?: string; noProxy?: string }
   /** Default `jubako`. */
   userAgent?: string

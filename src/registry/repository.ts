@@ -9,13 +9,13 @@ import {
   LIMITS,
   MANIFEST_ACCEPT,
 } from '../oci/index.js'
-import { readAll } from './body.js'
+import { discardBody, readAll } from './body.js'
 import { downloadBlob } from './download.js'
 import { networkError } from './failures.js'
 import type { BlobSink, ManifestDocument } from './options.js'
 import type { Call, Session } from './session.js'
 import type { Response } from './transport.js'
-import { type BlobSource, uploadBlob } from './upload.js'
+import { type BlobSource, type UploadOptions, uploadBlob } from './upload.js'
 
 export interface CallOptions {
   signal?: AbortSignal | undefined
@@ -42,7 +42,7 @@ export class Repository {
    */
   async headManifest(tagOrDigest: string, options: CallOptions = {}): Promise<Digest | undefined> {
     const response = await this.#session.call({ ...this.#manifestCall(tagOrDigest, options), method: 'HEAD' })
-    response.body.on('error', () => undefined).destroy()
+    discardBody(response.body)
     const digest = response.headers['docker-content-digest']
     return isDigest(digest) ? digest : undefined
   }
@@ -74,10 +74,7 @@ export class Repository {
 
   /** Whether the repository has a blob. */
   async hasBlob(digest: Digest, options: CallOptions = {}): Promise<boolean> {
-    const call = this.#blobCall(digest, options)
-    const response = await this.#session.call({ ...call, method: 'HEAD', accept: [200, 404] })
-    response.body.on('error', () => undefined).destroy()
-    return response.status === 200
+    return this.#exists(this.#blobCall(digest, options))
   }
 
   /**
@@ -88,13 +85,19 @@ export class Repository {
   async pushBlob(
     blob: Descriptor,
     source: BlobSource,
-    options: CallOptions & { mountFrom?: string } = {},
+    options: CallOptions & UploadOptions = {},
   ): Promise<'present' | 'mounted' | 'uploaded'> {
-    if (await this.hasBlob(blob.digest, options)) return 'present'
-    const scope = this.#scope('pull,push')
     const from = options.mountFrom === undefined ? '' : ` repository:${options.mountFrom}:pull`
-    const call = { scope: scope + from, what: `blob ${blob.digest} of ${this.name}`, signal: options.signal }
-    return uploadBlob(this.#session, this.name, call, blob, source, options.mountFrom)
+    const scope = this.#scope('pull,push') + from
+    const call = { ...this.#blobCall(blob.digest, options), scope }
+    if (await this.#exists(call)) return 'present'
+    return uploadBlob(this.#session, this.name, call, blob, source, options)
+  }
+
+  /** Whether the repository has a manifest or index, asked with the right to push. */
+  hasManifest(digest: Digest, options: CallOptions = {}): Promise<boolean> {
+    const call = this.#manifestCall(digest, options)
+    return this.#exists({ ...call, mirrors: false, scope: this.#scope('pull,push') })
   }
 
   /** Stores a manifest or index under a tag or its digest. Its blobs must be there. */
@@ -112,7 +115,7 @@ export class Repository {
       body: document.bytes,
       accept: [201, 202],
     })
-    response.body.on('error', () => undefined).destroy()
+    discardBody(response.body)
     return digestOf(document.bytes)
   }
 
@@ -141,6 +144,12 @@ export class Repository {
         await this.#session.pause(attempt, call.signal)
       }
     }
+  }
+
+  async #exists(call: Omit<Call, 'method' | 'accept'>): Promise<boolean> {
+    const response = await this.#session.call({ ...call, method: 'HEAD', accept: [200, 404] })
+    discardBody(response.body)
+    return response.status === 200
   }
 
   #manifestCall(tagOrDigest: string, options: CallOptions): Omit<Call, 'method'> {

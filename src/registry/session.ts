@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { JubakoError } from '../errors/index.js'
 import { Authorization } from './authorization.js'
-import { readErrorDetail } from './body.js'
+import { discardBody, readErrorDetail } from './body.js'
 import { type Endpoint, endpointsOf } from './endpoint.js'
 import { answerError, ConnectionFailure, connectionCode, isFinalConnectionError, networkError } from './failures.js'
 import { RETRY, type RegistryOptions, type RetryOptions } from './options.js'
-import type { Method, Request, Response, Transport } from './transport.js'
+import type { Method, RequestBody, Response, Transport } from './transport.js'
 
 export interface Call {
   method: Method
@@ -15,7 +15,7 @@ export interface Call {
   scope: string
   headers?: Record<string, string>
   /** A function makes the body anew for each try. */
-  body?: Uint8Array | (() => Request['body'])
+  body?: Uint8Array | (() => RequestBody)
   /** For error messages: `manifest 12 of library/debian`. */
   what: string
   /** Statuses that are answers; others are errors. */
@@ -35,9 +35,12 @@ export class Session {
   readonly #endpoints: Endpoint[]
   readonly #authorizations = new Map<string, Authorization>()
   readonly #options: RegistryOptions
+  readonly #offline: boolean
   #chosen: Endpoint | undefined
 
-  constructor(registry: string, transport: Transport, options: RegistryOptions) {
+  /** @param offline a session that logs in, see {@link login} */
+  constructor(registry: string, transport: Transport, options: RegistryOptions, offline = false) {
+    this.#offline = offline
     this.registry = registry
     this.retry = { ...RETRY, ...options.retry }
     this.#transport = transport
@@ -55,7 +58,7 @@ export class Session {
       for (const mirror of this.#endpoints.filter((endpoint) => endpoint.mirror)) {
         const response = await this.#send(mirror, call).catch(() => undefined)
         if (response !== undefined && call.accept.includes(response.status)) return response
-        response?.body.on('error', () => undefined).destroy()
+        if (response !== undefined) discardBody(response.body)
       }
     }
     for (let attempt = 1; ; attempt++) {
@@ -71,6 +74,19 @@ export class Session {
     const outcome = await this.#attempt(call)
     if ('response' in outcome) return outcome.response
     throw outcome.error
+  }
+
+  /**
+   * Asks the registry whether it takes the credentials.
+   *
+   * @returns an identity token, if the registry gives one to use in the password's place
+   * @throws JubakoError `ERR_JUBAKO_UNAUTHORIZED`
+   */
+  async login(signal: AbortSignal | undefined): Promise<string | undefined> {
+    const call: Call = { method: 'GET', path: '/v2/', scope: '', what: 'login', accept: [200], signal }
+    const response = await this.call(call)
+    discardBody(response.body)
+    return [...this.#authorizations.values()].find(({ identityToken }) => identityToken !== undefined)?.identityToken
   }
 
   /** Waits before another try. */
@@ -123,7 +139,7 @@ export class Session {
     const authorization = this.#authorization(endpoint)
     const response = await this.#sendOnce(endpoint, call, authorization.header(call.scope))
     if (response.status !== 401 || !response.sameOrigin) return response
-    response.body.on('error', () => undefined).destroy()
+    discardBody(response.body)
     const header = await authorization.answer(response, call.scope, call.signal)
     if (header === undefined) return this.#sendOnce(endpoint, call, authorization.header(call.scope))
     return this.#sendOnce(endpoint, call, header)
@@ -147,7 +163,13 @@ export class Session {
     let authorization = this.#authorizations.get(endpoint.base)
     if (authorization === undefined) {
       const provider = endpoint.mirror ? undefined : this.#options.credentials
-      authorization = new Authorization(this.registry, this.#transport, provider, endpoint.anyCertificate)
+      authorization = new Authorization(
+        this.registry,
+        this.#transport,
+        provider,
+        endpoint.anyCertificate,
+        this.#offline,
+      )
       this.#authorizations.set(endpoint.base, authorization)
     }
     return authorization

@@ -1,10 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { JubakoError } from '../errors/index.js'
+import { discardBody } from './body.js'
 import { Dispatchers } from './dispatchers.js'
 import { DEADLINES, type Deadlines, type RegistryOptions } from './options.js'
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+export type RequestBody = string | Uint8Array | AsyncIterable<Uint8Array>
 
 export interface Request {
   method: Method
@@ -12,7 +15,7 @@ export interface Request {
   headers: Record<string, string>
   /** Goes to the first URL's origin only. */
   authorization?: string | undefined
-  body?: string | Uint8Array | Readable | undefined
+  body?: RequestBody | undefined
   anyCertificate: boolean
   signal?: AbortSignal | undefined
 }
@@ -51,7 +54,7 @@ export class Transport {
       const { location } = response.headers
       const follow = request.method === 'GET' || request.method === 'HEAD'
       if (!follow || !REDIRECTS.has(response.status) || typeof location !== 'string') return response
-      response.body.on('error', () => undefined).destroy()
+      discardBody(response.body)
       if (hops >= MAX_REDIRECTS) throw redirectError(url, 'too many redirects')
       url = redirectTarget(url, location, request.anyCertificate)
     }
@@ -74,7 +77,7 @@ export class Transport {
       method: request.method,
       headers,
       dispatcher: await this.#dispatchers.for(url, request.anyCertificate && sameOrigin),
-      ...(request.body === undefined ? {} : { body: request.body }),
+      ...(request.body === undefined ? {} : { body: request.body as Readable }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     })
     return { status: answer.statusCode, headers: answer.headers, body: answer.body, url, sameOrigin }

@@ -29,9 +29,12 @@ export const commands: readonly CommandEntry[] = [
   entry(['image inspect'], 'Show details of images', () => import('./inspect-image.js')),
   entry(['images', 'image ls', 'image list'], 'List images', () => import('./images.js')),
   entry(['pull', 'image pull'], 'Download an image from a registry', () => import('./pull.js')),
+  entry(['push', 'image push'], 'Upload an image to a registry', () => import('./push.js')),
   entry(['load', 'image load'], 'Load images from an archive or standard input', () => import('./load.js')),
   entry(['rmi', 'image rm', 'image remove'], 'Remove one or more images', () => import('./rmi.js')),
   entry(['tag', 'image tag'], 'Give an image another name', () => import('./tag.js')),
+  entry(['login'], 'Authenticate to a registry', () => import('./login.js')),
+  entry(['logout'], 'Log out from a registry', () => import('./logout.js')),
   entry(['version'], 'Show the version', () => import('./version.js')),
   entry(['info', 'system info'], 'Show the state of the engine', () => import('./info.js')),
 ]

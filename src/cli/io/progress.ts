@@ -3,7 +3,8 @@ import { humanSize } from '../format/units.js'
 import type { Output } from './output.js'
 
 /** Statuses that a plain log shows: one line when a layer enters it. */
-const steady = /^(Pulling fs layer|Verifying Checksum|Download complete|Pull complete|Already exists|Loaded)/
+const steady =
+  /^(Pulling fs layer|Verifying Checksum|Download complete|Pull complete|Already exists|Loaded|Preparing|Layer already exists|Mounted from|Pushed)/
 
 interface TerminalSize {
   columns: number
@@ -83,8 +84,8 @@ export function terminalProgress(out: Pick<Output, 'text' | 'line'>, size: Termi
   }
 }
 
-const done = /: (Pull complete|Already exists|Loaded)/
-const waiting = /: (Pulling fs layer|Waiting)$/
+const done = /: (Pull complete|Already exists|Loaded|Layer already exists|Mounted from|Pushed)/
+const waiting = /: (Pulling fs layer|Preparing|Waiting)$/
 
 /** As many lines as there is room for: what moves first, what waits after it, what is done in one line. */
 function fitting(lines: readonly string[], room: number): readonly string[] {
