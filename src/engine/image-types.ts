@@ -1,5 +1,5 @@
+import type { ProgressEvent } from '../images/index.js'
 import type { CredentialProvider, Credentials, RegistryOptions } from '../registry/index.js'
-import type { ProgressEvent } from './types.js'
 
 export type { PushedImage } from '../images/index.js'
 export type { CredentialProvider, Credentials, RegistryOptions } from '../registry/index.js'

@@ -13,6 +13,8 @@ export interface ImageApi {
    * @throws JubakoError `ERR_JUBAKO_NOT_FOUND`, `_UNAUTHORIZED`, `_REGISTRY`, `_NETWORK`, `_INTEGRITY`, `_ABORTED`, ...
    */
   pull(reference: string, options?: PullOptions): Promise<PullResult>
+  /** Brings every tag of a repository; the name has none. Tags without an image for the platform are left out. */
+  pullAll(repository: string, options?: PullOptions): Promise<PullResult[]>
   /**
    * Sends an image to the registry that its name tells. What is there is not sent again.
    *
@@ -30,6 +32,7 @@ export function imageApi(context: EngineContext): ImageApi {
   const { images } = context
   return Object.assign(async () => images.list(), {
     pull: (reference: string, options: PullOptions = {}) => images.pull(reference, options),
+    pullAll: async (repository: string, options: PullOptions = {}) => images.pullAll(repository, options),
     push: (reference: string, options: PushOptions = {}) => images.push(reference, options),
     load: (source: string | Readable, options: LoadOptions = {}) => images.load(source, options),
     tag: (source: string, target: string) => images.tag(source, target),

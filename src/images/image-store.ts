@@ -29,6 +29,7 @@ import type { OuterDecoders } from './load/decompress.js'
 import { loadImages } from './load/load.js'
 import { reportLine } from './progress.js'
 import { pullImage } from './pull.js'
+import { pullAllTags } from './pull-all.js'
 import { pushImages } from './push.js'
 import { type ImageRecord, Records, type ReferenceRecord } from './records.js'
 import { digestReference, removeImage } from './remove.js'
@@ -114,26 +115,44 @@ export class ImageStore {
   /** Brings an image from its registry, or finds that it is up to date. */
   async pull(name: string, options: PullOptions = {}): Promise<PullResult> {
     const reference = favorDigest(withDefaultTag(parseReference(name)))
-    return this.#leased((lease) => {
-      if (this.#options.helloProgram !== undefined && isBuiltin(reference)) {
-        return this.#makeBuiltin(this.#options.helloProgram, reference, lease, options)
-      }
-      return this.#withRegistry(options.auth, (registry) =>
-        pullImage(
-          {
-            content: this.content,
-            records: this.#records,
-            installer: this.#installer,
-            registry,
-            lease,
-            isComplete: (record) => this.#isComplete(record),
-            assign: (record) => this.#assign(record),
-          },
-          reference,
-          options,
-        ),
-      )
-    })
+    const { helloProgram } = this.#options
+    if (helloProgram !== undefined && isBuiltin(reference)) {
+      return this.#leased((lease) => this.#makeBuiltin(helloProgram, reference, lease, options))
+    }
+    return this.#withRegistry(options.auth, (registry) => this.#pull(registry, reference, options))
+  }
+
+  #pull(registry: RegistryClient, reference: Reference, options: PullOptions): Promise<PullResult> {
+    return this.#leased((lease) =>
+      pullImage(
+        {
+          content: this.content,
+          records: this.#records,
+          installer: this.#installer,
+          registry,
+          lease,
+          isComplete: (record) => this.#isComplete(record),
+          assign: (record) => this.#assign(record),
+        },
+        reference,
+        options,
+      ),
+    )
+  }
+
+  /**
+   * Brings every tag of a repository that has an image for the platform.
+   *
+   * @throws JubakoError as {@link pull}; what came before stays
+   */
+  pullAll(name: string, options: PullOptions = {}): Promise<PullResult[]> {
+    const reference = parseReference(name)
+    if (reference.tag !== undefined || reference.digest !== undefined) {
+      throw invalidArgument("tag can't be used with --all-tags/-a")
+    }
+    return this.#withRegistry(options.auth, (registry) =>
+      pullAllTags(registry.repository(reference), reference, options, (one, each) => this.#pull(registry, one, each)),
+    )
   }
 
   /**

@@ -12,7 +12,7 @@ export type BlobSource = (start: number, end: number) => Readable
 export interface UploadOptions {
   /** A repository of the same registry that may have the blob. */
   mountFrom?: string | undefined
-  /** Bytes of one request. Default: the whole blob, or 16 MiB once the registry called that too large. */
+  /** Bytes of one request. Default: the whole blob; less when the registry calls that too large. */
   chunkBytes?: number | undefined
   /** Bytes handed over so far. Goes back when something is sent again. */
   onProgress?: ((sent: number) => void) | undefined
@@ -20,7 +20,8 @@ export interface UploadOptions {
 
 type UploadCall = Pick<Call, 'scope' | 'what' | 'signal'>
 
-const FALLBACK_CHUNK = 16 * 1024 * 1024
+/** Largest and least size of chunks for a registry that called a request too large. */
+const CHUNKS = { max: 16 * 1024 * 1024, min: 256 * 1024 }
 const PROGRESS_BYTES = 1024 * 1024
 const PAYLOAD_TOO_LARGE = 413
 
@@ -75,7 +76,7 @@ class Upload {
       const failure = await this.#sendRest()
       if (failure === undefined) return 'uploaded'
       if (failure === 'too large') {
-        this.#chunkBytes = FALLBACK_CHUNK
+        this.#chunkBytes = this.#smallerChunk()
         await this.#begin()
         continue
       }
@@ -85,6 +86,14 @@ class Upload {
       await this.#session.pause(attempt++, this.#call.signal)
       if (!known) await this.#begin()
     }
+  }
+
+  #smallerChunk(): number {
+    const next = Math.min(CHUNKS.max, Math.ceil(Math.min(this.#chunkBytes, this.#blob.size) / 4))
+    if (next >= CHUNKS.min) return next
+    const { registry } = this.#session
+    const answer = { status: PAYLOAD_TOO_LARGE, detail: 'even small requests are too large', retryAfterMs: undefined }
+    throw answerError(registry, this.#call.what, answer)
   }
 
   async #begin(mountFrom?: string): Promise<'mounted' | 'begun'> {
@@ -156,7 +165,6 @@ class Upload {
       })
       discardBody(response.body)
       if (response.status !== PAYLOAD_TOO_LARGE) return response
-      if (Number.isFinite(this.#chunkBytes)) throw this.#answer(response, 'the registry refuses a chunk as too large')
       throw PAYLOAD_TOO_LARGE
     } catch (error) {
       if (stall.signal.aborted && !signal?.aborted) {

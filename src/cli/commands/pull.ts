@@ -1,6 +1,6 @@
-import { parseReference } from '../../oci/reference.js'
+import { parseReference, repositoryName } from '../../oci/reference.js'
 import type { Command } from '../command.js'
-import { EXIT } from '../exit-codes.js'
+import { CodedError, EXIT } from '../exit-codes.js'
 import { chooseProgress } from '../io/progress.js'
 import { parsePlatform } from '../values/words.js'
 
@@ -12,7 +12,7 @@ export const command: Command = {
     summary: 'Download an image from a registry',
     args: [1, 1],
     flags: [
-      ['a', 'all-tags', 'bool', 'Download every tag', { status: 'missing', reason: 'it is not built yet' }],
+      ['a', 'all-tags', 'bool', 'Download every tag of the repository'],
       ['', 'disable-content-trust', 'bool', 'Accepted and without effect', { hidden: true }],
       ['', 'json', 'bool', 'Show progress as JSON lines'],
       ['', 'platform', 'string', 'Platform (os/arch[/variant])', { parse: parsePlatform }],
@@ -21,22 +21,25 @@ export const command: Command = {
   },
   async run(flags, context) {
     const name = flags.args[0]!
-    const { tag, digest } = parseReference(name)
+    const parsed = parseReference(name)
+    const { tag, digest } = parsed
+    const allTags = flags.bool('all-tags')
+    if (allTags && (tag !== undefined || digest !== undefined)) {
+      throw new CodedError("tag can't be used with --all-tags/-a", EXIT.failure)
+    }
     const engine = await context.engine()
     const json = flags.bool('json')
     const implied = tag === undefined && digest === undefined
-    if (implied && !json && !flags.bool('quiet')) context.out.line('Using default tag: latest')
+    if (implied && !allTags && !json && !flags.bool('quiet')) context.out.line('Using default tag: latest')
     const terminal = process.stdout.isTTY
     const progress = chooseProgress(context.out, { quiet: flags.bool('quiet'), json, isTerminal: terminal })
     const platform = flags.string('platform')
     try {
-      const result = await engine.pull(name, {
-        onProgress: progress.onProgress,
-        ...(platform !== undefined && { platform }),
-      })
+      const options = { onProgress: progress.onProgress, ...(platform !== undefined && { platform }) }
+      const results = allTags ? await engine.images.pullAll(name, options) : [await engine.pull(name, options)]
       progress.end()
-      if (json) context.out.line(JSON.stringify(result))
-      else context.out.line(result.reference)
+      if (json) for (const result of results) context.out.line(JSON.stringify(result))
+      else context.out.line(allTags ? repositoryName(parsed) : results[0]!.reference)
       return EXIT.ok
     } catch (error) {
       progress.end()
