@@ -172,6 +172,11 @@ bool remove_empty(Supervisor&, Reader& r, Failure& f) {
          fail(f, errno, "rmdir", path);
 }
 
+bool write_event(Supervisor& s, Reader& r, Failure&) {
+  event(s, r.text(), "");
+  return true;
+}
+
 struct Act {
   Op op;
   bool (*run)(Supervisor&, Reader&, Failure&);
@@ -192,6 +197,7 @@ constexpr Act kActs[] = {
     {kRemoveTree, remove_directory},
     {kUnlink, unlink_file},
     {kRmdir, remove_empty},
+    {kEvent, write_event},
     {kFail, fail_on_purpose},
 };
 

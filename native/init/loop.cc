@@ -52,6 +52,7 @@ void command_runs(Supervisor& s) {
   s.started = true;
   s.started_ms = now_ms();
   record_start(s);
+  event(s, s.plan.settings.event_started, "");
   int32_t pid = s.pid;
   broadcast(s, protocol::kStarted, &pid, sizeof pid);
 }

@@ -122,6 +122,7 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
   if (!ready || s.failed) {
     broadcast(s, protocol::kFailed, &failure, sizeof failure);
   } else {
+    event_exit(s);
     record_exit(s);
     broadcast(s, protocol::kExit, &s.exit, sizeof s.exit);
   }

@@ -93,6 +93,11 @@ void record_exit(Supervisor& s);
 void read_oom(Supervisor& s);
 int64_t now_ms();
 
+// events.cc
+// `action` is a JSON string, `more` further attributes: `,"name":"value"`.
+void event(const Supervisor& s, const char* action, const char* more);
+void event_exit(const Supervisor& s);
+
 // loop.cc
 void watch(Supervisor& s, int fd, uint32_t events, void* who);
 void rewatch(Supervisor& s, int fd, uint32_t events, void* who);

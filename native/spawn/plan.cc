@@ -47,6 +47,11 @@ bool decode_plan(const uint8_t* data, size_t size, Plan& plan, Failure& f) {
   s.container_socket = r.text();
   s.join_namespaces = r.u64();
   s.kill_on_end = r.u32();
+  s.events_path = r.text();
+  s.events_limit = r.u64();
+  s.events_subject = r.text();
+  s.event_started = r.text();
+  s.event_ended = r.text();
   plan.host = step_list(r);
   plan.beside = step_list(r);
   plan.child = step_list(r);

@@ -72,6 +72,11 @@ struct Settings {
   const char* container_socket = "";  // exec: the socket of the container to join
   uint64_t join_namespaces = 0;       // exec: CLONE_NEW* of that container to join
   uint32_t kill_on_end = 0;           // kill the rest of the cgroup when the first process ended
+  const char* events_path = "";       // the journal of events; empty: none
+  uint64_t events_limit = 0;          // bytes from which on it is renamed
+  const char* events_subject = "";    // JSON: the members that say what the event is about, `attributes` still open
+  const char* event_started = "";     // JSON string: the action when the command runs, and when it ended
+  const char* event_ended = "";
 };
 
 struct Plan {

@@ -19,6 +19,8 @@ inline int rename_path(const char* from, const char* to) { return ::rename(from,
 
 inline int change_directory(const char* path) { return ::chdir(path); }
 
+inline int stat_path(const char* path, struct stat* info) { return ::lstat(path, info); }
+
 inline int make_directory(const char* path, mode_t mode) { return ::mkdir(path, mode); }
 
 }  // namespace jubako::sys

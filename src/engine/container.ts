@@ -70,6 +70,7 @@ export class ContainerHandle implements Container {
   ): Promise<void> {
     await this.#finished()
     if (this.context.store.isRunning(this.id)) return
+    if (options.attach !== undefined) this.#event('attach')
     this.#started = await startContainer(this.context, this.config, options, options.launch)
     const { supervised } = this.#started
     if (!this.config.owned && options.attach === undefined) supervised.release()
@@ -101,7 +102,10 @@ export class ContainerHandle implements Container {
   async kill(signal: string | number = 'SIGKILL'): Promise<void> {
     const number = signalNumber(signal)
     const errno = await request(this.#paths.socket, requests.kill(number))
-    if (errno === 0) return
+    if (errno === 0) {
+      this.#event('kill', { signal: String(number) })
+      return
+    }
     if (errno === null || errno === ESRCH) throw notRunning(this.config)
     throw new JubakoError('ERR_JUBAKO_SYSTEM', `cannot kill container ${this.name}`, {
       errno,
@@ -116,11 +120,15 @@ export class ContainerHandle implements Container {
     const cgroup = this.#cgroup
     const ended = waitForExit(this.#paths.socket)
     if ((await request(this.#paths.socket, requests.kill(signalNumber(signal)))) === null) return
+    this.#event('kill', { signal: String(signalNumber(signal)) })
     // A frozen process takes a signal only when it runs again.
     if (cgroup.state() !== 'thawed') await cgroup.thaw()
     let timer: NodeJS.Timeout | undefined
     if (timeout >= 0) {
-      timer = setTimeout(() => void request(this.#paths.socket, requests.kill(9)).catch(() => {}), timeout * 1000)
+      timer = setTimeout(() => {
+        this.#event('kill', { signal: '9' })
+        void request(this.#paths.socket, requests.kill(9)).catch(() => {})
+      }, timeout * 1000)
     }
     try {
       await ended
@@ -128,6 +136,13 @@ export class ContainerHandle implements Container {
       clearTimeout(timer)
     }
     await this.#settled()
+    this.#event('stop')
+  }
+
+  async restart(options: StopOptions = {}): Promise<void> {
+    await this.stop(options)
+    await this.start()
+    this.#event('restart')
   }
 
   async pause(): Promise<void> {
@@ -135,12 +150,14 @@ export class ContainerHandle implements Container {
     if (state === 'paused') throw stateError(`Container ${this.id} is already paused`)
     if (state !== 'running') throw notRunning(this.config)
     await this.#cgroup.freeze()
+    this.#event('pause')
   }
 
   async unpause(): Promise<void> {
     const { state } = snapshotOf(this.context, this.config)
     if (state !== 'paused') throw stateError(`Container ${this.id} is not paused`)
     await this.#cgroup.thaw()
+    this.#event('unpause')
   }
 
   exec(command: string[], options: ExecOptions = {}): Promise<ExecProcess> {
@@ -169,17 +186,22 @@ export class ContainerHandle implements Container {
       })
     })
     socket.write(Buffer.concat([requests.attach(mask), requests.wait()]))
+    this.#event('attach')
     return {
       stdin: streams.stdin,
       stdout: streams.stdout!,
       stderr: streams.stderr,
-      detach: () => socket.destroy(),
+      detach: () => {
+        if (!socket.destroyed) this.#event('detach')
+        socket.destroy()
+      },
       ended,
     }
   }
 
   async resize(columns: number, rows: number): Promise<void> {
     const frame = requests.resize(columns, rows)
+    this.#event('resize', { height: String(rows), width: String(columns) })
     if (this.#started !== undefined) {
       this.#started.supervised.write(frame)
       return
@@ -231,6 +253,7 @@ export class ContainerHandle implements Container {
       }
       const cgroup = this.#cgroup
       const ended = waitForExit(this.#paths.socket)
+      this.#event('kill', { signal: '9' })
       await request(this.#paths.socket, requests.kill(9))
       if (cgroup.state() !== 'thawed') await cgroup.thaw()
       await ended
@@ -280,6 +303,10 @@ export class ContainerHandle implements Container {
     return live ?? this.context.store.exitRecord(this.id) ?? null
   }
 
+  #event(action: string, attributes: Record<string, string> = {}): void {
+    this.context.events.container(this.config, action, attributes)
+  }
+
   get #paths() {
     return this.context.store.places.of(this.id)
   }
@@ -306,7 +333,7 @@ export async function removeContainer(context: EngineContext, config: ContainerC
     await cgroup.kill()
     await cgroup.remove()
   }
-  store.moveToTrash(config)
+  if (store.moveToTrash(config)) context.events.container(config, 'destroy')
   await removeTree(paths.run)
   await store.emptyTrash(config.id)
 }

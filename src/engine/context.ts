@@ -2,6 +2,7 @@ import type { CgroupHost } from '../cgroups/index.js'
 import type { ImageStore } from '../images/index.js'
 import type { ProcessPlan } from '../native/index.js'
 import type { ContainerStore } from '../runtime/index.js'
+import type { Events } from './events.js'
 
 /** What the engine's parts share. */
 export interface EngineContext {
@@ -10,6 +11,7 @@ export interface EngineContext {
   store: ContainerStore
   images: ImageStore
   cgroups: CgroupHost
+  events: Events
   /** Parent of all containers' cgroups. */
   cgroupParent: string
   /** Changes every plan before it is carried out: how tests make a step fail. */

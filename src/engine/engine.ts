@@ -11,6 +11,8 @@ import { ContainerStore, Places } from '../runtime/index.js'
 import { ContainerHandle } from './container.js'
 import type { EngineContext } from './context.js'
 import { diskUsage } from './disk-usage.js'
+import type { EngineEvent, EventOptions } from './event-types.js'
+import { Events } from './events.js'
 import { managedFiles } from './files.js'
 import { type ImageApi, imageApi } from './images.js'
 import { engineInfo } from './info.js'
@@ -81,6 +83,7 @@ export class Engine {
     store.prepare()
     mkdirSync(`${root}/bin`, { recursive: true, mode: 0o700 })
     keepInitIn(`${root}/bin`)
+    const events = new Events(runRoot)
     let cgroups: CgroupHost | undefined
     const context: EngineContext = {
       root,
@@ -91,6 +94,7 @@ export class Engine {
         unpacker: layerUnpacker,
         helloProgram: artefactPath('jubako-hello'),
         ...(options.registry !== undefined && { registry: options.registry }),
+        onEvent: (action, id, name) => events.image(context.images, action, id, name),
         roots: () => {
           const all = store.all()
           return {
@@ -103,6 +107,7 @@ export class Engine {
         cgroups ??= detectCgroups()
         return cgroups
       },
+      events,
       cgroupParent: cgroupParentOf(runRoot),
       alterPlan: options.alterPlan,
       cgroupParents: new Set(),
@@ -217,6 +222,16 @@ export class Engine {
     return { written, total: written + (image?.size ?? 0) }
   }
 
+  /**
+   * What happens to containers, images, volumes and networks of this run root, whoever does it. Ends with `until`, with
+   * `signal`, or when the caller leaves its loop.
+   *
+   * @throws JubakoError ERR_JUBAKO_INVALID_ARGUMENT for a filter that does not exist
+   */
+  events(options: EventOptions = {}): AsyncGenerator<EngineEvent> {
+    return this.#context.events.read(options)
+  }
+
   async info(): Promise<EngineInfo> {
     return engineInfo(this.#context)
   }
@@ -271,6 +286,7 @@ export class Engine {
       cgroups.check(config.resources)
       try {
         store.create(config, managedFiles(config), rootOwner(resolved))
+        this.#context.events.container(config, 'create')
         options.onCreated?.(config.id)
         return new ContainerHandle(this.#context, config)
       } catch (error) {

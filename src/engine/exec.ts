@@ -3,6 +3,7 @@ import { InitProcess } from '../native/index.js'
 import { type ContainerConfig, planExec, requests, startSupervised } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
 import { readHost } from './host.js'
+import { newId } from './merge.js'
 import { signalName, signalNumber } from './signals.js'
 import { attachMask, StdioPipes, supervisedStreams } from './start.js'
 import type { ExecOptions, ExecProcess, ExitStatus } from './types.js'
@@ -46,6 +47,8 @@ export async function execIn(
   const pipes = detached || tty ? undefined : new StdioPipes(stdin)
   const mask = tty && !detached ? attachMask({}, stdin, true) : 0
   const nowhere = [{ kind: 'null' }, { kind: 'null' }, { kind: 'null' }] as const
+  const execId = newId()
+  context.events.container(config, `exec_create: ${command.join(' ')}`, { execID: execId })
   const plan = planExec({
     config,
     paths: context.store.places.of(config.id),
@@ -62,6 +65,7 @@ export async function execIn(
     attachMask: mask,
     rows: options.rows ?? 0,
     columns: options.columns ?? 0,
+    events: context.events.execPlanOf(config, execId, command),
   })
   let supervised: Awaited<ReturnType<typeof startSupervised>>
   try {

@@ -163,6 +163,7 @@ export async function startContainer(
       removal: config.autoRemove
         ? { trash: store.trashOf(config.id), name: `${store.places.names}/${config.name}` }
         : null,
+      events: context.events.planOf(config),
       alter: context.alterPlan,
     })
     if (!config.owned) writeFileSync(`${paths.directory}/started`, bootId())

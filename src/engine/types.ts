@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream'
 import type { Platform } from '../oci/platform.js'
 import type { RegistryAuth, RegistrySettings } from './image-types.js'
 
+export type { EngineEvent, EventOptions } from './event-types.js'
 export type * from './image-types.js'
 
 /** Options of `Engine.open`. No environment variable is read by the library. */
@@ -321,6 +322,8 @@ export interface Container {
   wait(): Promise<ExitStatus>
   kill(signal?: string | number): Promise<void>
   stop(options?: StopOptions): Promise<void>
+  /** Stops it, if it runs, and starts it. */
+  restart(options?: StopOptions): Promise<void>
   pause(): Promise<void>
   unpause(): Promise<void>
   exec(command: string[], options?: ExecOptions): Promise<ExecProcess>

@@ -60,6 +60,11 @@ export interface ImageStoreOptions {
   helloProgram?: string
   /** What containers keep alive. Default: nothing. */
   roots?: () => Promise<ExternalRoots> | ExternalRoots
+  /**
+   * Told of what happened: Docker's action (`pull`, `push`, `load`, `tag`, `untag`, `delete`), the image's ID, or for `pull`
+   * and `push` its reference, and the name that Docker gives with it.
+   */
+  onEvent?: (action: string, id: string, name: string) => void
   /** Decoders of compressed archives for `load` that this Node does not have. */
   decoders?: OuterDecoders
 }
@@ -117,13 +122,15 @@ export class ImageStore {
     const reference = favorDigest(withDefaultTag(parseReference(name)))
     const { helloProgram } = this.#options
     if (helloProgram !== undefined && isBuiltin(reference)) {
-      return this.#leased((lease) => this.#makeBuiltin(helloProgram, reference, lease, options))
+      const result = await this.#leased((lease) => this.#makeBuiltin(helloProgram, reference, lease, options))
+      this.#tellOf('pull', reference)
+      return result
     }
     return this.#withRegistry(options.auth, (registry) => this.#pull(registry, reference, options))
   }
 
-  #pull(registry: RegistryClient, reference: Reference, options: PullOptions): Promise<PullResult> {
-    return this.#leased((lease) =>
+  async #pull(registry: RegistryClient, reference: Reference, options: PullOptions): Promise<PullResult> {
+    const result = await this.#leased((lease) =>
       pullImage(
         {
           content: this.content,
@@ -138,6 +145,8 @@ export class ImageStore {
         options,
       ),
     )
+    this.#tellOf('pull', reference)
+    return result
   }
 
   /**
@@ -166,12 +175,14 @@ export class ImageStore {
     if (options.allTags && parsed.tag !== undefined) throw invalidArgument("tag can't be used with --all-tags/-a")
     const reference = options.allTags ? parsed : withDefaultTag(parsed)
     const { content } = this
-    return this.#leased((lease) =>
+    const pushed = await this.#leased((lease) =>
       this.#withRegistry(options.auth, (registry) => {
         reportLine(options.onProgress, `The push refers to repository [${repositoryName(reference)}]`)
         return pushImages({ content, records: this.#records, registry, lease }, reference, options)
       }),
     )
+    this.#tellOf('push', reference)
+    return pushed
   }
 
   /**
@@ -179,8 +190,8 @@ export class ImageStore {
    *
    * @param source path (file, or layout directory) or the archive's bytes
    */
-  load(source: string | Readable, options: PullOptions = {}): Promise<LoadedImage[]> {
-    return this.#leased((lease) =>
+  async load(source: string | Readable, options: PullOptions = {}): Promise<LoadedImage[]> {
+    const loaded = await this.#leased((lease) =>
       loadImages(
         {
           content: this.content,
@@ -193,6 +204,8 @@ export class ImageStore {
         options,
       ),
     )
+    for (const { imageId } of loaded) this.#options.onEvent?.('load', imageId, imageId)
+    return loaded
   }
 
   /** All images, newest first. */
@@ -224,6 +237,7 @@ export class ImageStore {
         content: found.reference?.content ?? image.content,
         updatedAt: Date.now(),
       })
+      this.#options.onEvent?.('tag', image.imageId, familiarReference(reference))
     })
   }
 
@@ -236,6 +250,8 @@ export class ImageStore {
   async remove(nameOrId: string, options: RemoveOptions = {}): Promise<RemovedImage[]> {
     const found = this.#resolver.get(nameOrId)
     const removed = await removeImage(this.#records, found, nameOrId, options)
+    const { imageId } = found.image
+    for (const line of removed) this.#options.onEvent?.('untagged' in line ? 'untag' : 'delete', imageId, imageId)
     if (!removed.some((line) => 'deleted' in line)) return removed
     const gone = new Set((await this.collect()).layers)
     const layers = [...found.image.chainIds].reverse().filter((chainId) => gone.has(chainId))
@@ -309,6 +325,14 @@ export class ImageStore {
   async close(): Promise<void> {
     await this.#registry?.close()
     this.#registry = undefined
+  }
+
+  #tellOf(action: string, reference: Reference): void {
+    this.#options.onEvent?.(
+      action,
+      familiarReference(reference),
+      familiarReference({ domain: reference.domain, path: reference.path }),
+    )
   }
 
   #tryResolve(nameOrId: string, platform: string | Platform | undefined): ResolvedImage | undefined {

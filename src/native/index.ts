@@ -2,7 +2,15 @@
 export { artefactPath } from './addon.js'
 export { decodeFailure, errnoName, isNativeFailure, nativeError } from './failure.js'
 export { type InitExit, InitProcess, keepInitIn, startInit } from './init.js'
-export { encodePlan, type Field, type KillPlan, type ProcessPlan, type Step, type StreamPlan } from './plan.js'
+export {
+  type EventPlan,
+  encodePlan,
+  type Field,
+  type KillPlan,
+  type ProcessPlan,
+  type Step,
+  type StreamPlan,
+} from './plan.js'
 export { closeFd, isLocked, openPipe } from './process.js'
 export { AttachMask, encodeFrame, Frame, FrameReader, socketFromFd } from './protocol.js'
 export { seccompProgram } from './seccomp-program.js'

@@ -19,6 +19,18 @@ export type KillPlan =
   | { kind: 'cgroup.kill'; path: string }
   | { kind: 'procs'; procs: string; freezer: string | null }
 
+/** Lines that jubako-init adds to the journal of events (src/engine/events.ts); texts are JSON. */
+export interface EventPlan {
+  path: string
+  /** Bytes from which on the journal is renamed. */
+  limit: number
+  /** Members that say what the event is about, the last of them `attributes`, which stays open: `"id":"1","attributes":{"a":"b"`. */
+  subject: string
+  /** Actions, as JSON strings. Empty: no such event. */
+  started: string
+  ended: string
+}
+
 /** Everything that jubako-init needs for one process; the fields of `Settings` in native/spawn/plan.h. */
 export interface ProcessPlan {
   /** CLONE_NEW* of the new process. */
@@ -42,6 +54,8 @@ export interface ProcessPlan {
   /** CLONE_NEW* of the container that is joined. */
   joinNamespaces: number
   killOnEnd: boolean
+  /** The journal of events gets a line when the command runs and when it has ended; null: none. */
+  events: EventPlan | null
   host: readonly Step[]
   /** In the supervisor while the child steps run; `wait-host` waits for their end. */
   beside: readonly Step[]
@@ -149,6 +163,11 @@ export function encodePlan(plan: ProcessPlan): Buffer {
   out.text(plan.containerSocket ?? '')
   out.u64(BigInt(plan.joinNamespaces))
   out.field(plan.killOnEnd)
+  out.text(plan.events?.path ?? '')
+  out.u64(BigInt(plan.events?.limit ?? 0))
+  out.text(plan.events?.subject ?? '')
+  out.text(plan.events?.started ?? '')
+  out.text(plan.events?.ended ?? '')
   for (const list of [plan.host, plan.beside, plan.child, plan.exit]) out.bytes(encodeSteps(list))
   return out.done()
 }

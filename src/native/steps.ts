@@ -49,6 +49,7 @@ export const steps = {
   'remove-tree': 61,
   unlink: 62,
   rmdir: 63,
+  event: 80,
 } as const
 
 export type StepName = keyof typeof steps

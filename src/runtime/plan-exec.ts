@@ -1,5 +1,5 @@
 import type { CgroupPlan } from '../cgroups/index.js'
-import type { ProcessPlan, Step, StreamPlan } from '../native/index.js'
+import type { EventPlan, ProcessPlan, Step, StreamPlan } from '../native/index.js'
 import { boundingSet, type Capability, capabilitiesOfMask } from '../oci/capabilities.js'
 import type { ContainerConfig } from './config.js'
 import { Clone, rlimitNumbers } from './flags.js'
@@ -22,6 +22,7 @@ export interface ExecInput {
   attachMask: number
   rows: number
   columns: number
+  events: EventPlan | null
 }
 
 /** Descriptor number, counted from the first passed one, where `exec` puts the container's pidfd (native/init/exec.cc). */
@@ -47,6 +48,7 @@ export function planExec(input: ExecInput): ProcessPlan {
     containerSocket: input.paths.socket,
     joinNamespaces: namespaces(config),
     killOnEnd: false,
+    events: input.events,
     host: [],
     beside: [],
     child: childSteps(input),

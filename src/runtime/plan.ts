@@ -1,5 +1,12 @@
 import type { CgroupPlan } from '../cgroups/index.js'
-import { type KillPlan, type ProcessPlan, type Step, type StreamPlan, seccompProgram } from '../native/index.js'
+import {
+  type EventPlan,
+  type KillPlan,
+  type ProcessPlan,
+  type Step,
+  type StreamPlan,
+  seccompProgram,
+} from '../native/index.js'
 import { boundingSet, type Capability, capabilityMask, resolveCapabilities } from '../oci/capabilities.js'
 import type { Mount } from '../overlay/index.js'
 import type { ContainerConfig } from './config.js'
@@ -39,6 +46,7 @@ export interface PlanInput {
   joins: readonly { index: number; flags: number; what: string }[]
   /** For a container that is removed at its end: where its directory waits for deletion, and its name's link. */
   removal: { trash: string; name: string } | null
+  events: EventPlan | null
   /** Tests put failing steps in. */
   alter?: ((plan: ProcessPlan) => ProcessPlan) | undefined
 }
@@ -65,6 +73,7 @@ export function planContainer(input: PlanInput): ProcessPlan {
     containerSocket: null,
     joinNamespaces: 0,
     killOnEnd: true,
+    events: input.events,
     host: [...runSteps(paths), ...cgroupParents(cgroup), ...cgroupBirth(cgroup)],
     beside: cgroupLimits(cgroup),
     child: childSteps(input),
@@ -200,13 +209,14 @@ function sysctls(config: ContainerConfig): Record<string, string> {
   }
 }
 
-function exitSteps({ cgroup, paths, removal }: PlanInput): Step[] {
+function exitSteps({ cgroup, paths, removal, events }: PlanInput): Step[] {
   return [
     ...cgroup.remove.map((path): Step => ['cgroup-remove', path]),
     // The name goes while the directory still says that it is taken.
     ...(removal === null
       ? []
       : [['unlink', removal.name] as const, ['remove-tree', paths.directory, removal.trash] as const]),
+    ...(removal === null || events === null ? [] : [['event', '"destroy"'] as const]),
     ['unlink', paths.socket],
     ['unlink', paths.lock],
     ['rmdir', paths.run],

@@ -153,14 +153,21 @@ export class ContainerStore {
     return `${this.places.trash}/${id}-${process.pid}-${Date.now().toString(36)}`
   }
 
-  /** Takes a container out of the records: from here on it does not exist. */
-  moveToTrash(config: ContainerConfig): void {
+  /**
+   * Takes a container out of the records: from here on it does not exist.
+   *
+   * @returns false when it did not exist any more: somebody else removed it
+   */
+  moveToTrash(config: ContainerConfig): boolean {
+    let removed = true
     try {
       renameSync(this.places.of(config.id).directory, this.trashOf(config.id))
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error
+      removed = false
     }
     this.releaseName(config.name, config.id)
+    return removed
   }
 
   /** Deletes what was moved to the trash, of one container or all. */

@@ -35,7 +35,6 @@ export const absentCommands: readonly AbsentCommand[] = [
   missing('it is not built yet', 'rename', 'container rename'),
   missing('it is not built yet; use exec with ps', 'top', 'container top'),
   missing('limits of a running container are not changed yet', 'update', 'container update'),
-  missing('events are not recorded yet', 'events', 'system events'),
   missing('it is not built yet', 'system df'),
   missing('it is not built yet; see container prune', 'system prune'),
   missing('there is no API socket yet', 'system dial-stdio'),

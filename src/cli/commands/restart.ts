@@ -21,11 +21,10 @@ export const command: Command = {
     return forAll(flags.args, context, async (name) => {
       const [wanted, timeout] = [flags.string('signal'), flags.number('timeout')]
       const container = await engine.container(name)
-      await container.stop({
+      await container.restart({
         ...(wanted !== undefined && { signal: wanted }),
         ...(timeout !== undefined && { timeout }),
       })
-      await container.start()
     })
   },
 }

@@ -23,6 +23,7 @@ export const commands: readonly CommandEntry[] = [
   ),
   entry(['rm', 'container rm', 'container remove'], 'Remove one or more containers', () => import('./rm.js')),
   entry(['stats', 'container stats'], 'Show how much containers use', () => import('./stats.js')),
+  entry(['events', 'system events'], 'Show what happens, as it happens', () => import('./events.js')),
   entry(['container prune'], 'Remove all stopped containers', () => import('./container-prune.js')),
   entry(['inspect'], 'Show details of containers and images', () => import('./inspect.js')),
   entry(['container inspect'], 'Show details of containers', () => import('./inspect-container.js')),

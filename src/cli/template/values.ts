@@ -37,6 +37,7 @@ export function typeName(value: unknown): string {
   if (value instanceof Fields) return value.typeName
   if (Array.isArray(value)) return '[]interface {}'
   if (typeof value === 'number') return Number.isInteger(value) ? 'int' : 'float64'
+  if (typeof value === 'bigint') return 'int64'
   if (typeof value === 'boolean') return 'bool'
   return typeof value === 'string' ? 'string' : 'map[string]interface {}'
 }
@@ -74,5 +75,6 @@ export function exponent(text: string): string {
 
 /** JSON as docker's `json` function writes it: no HTML escapes. */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value ?? null)
+  const text = JSON.stringify(value ?? null, (_, item) => (typeof item === 'bigint' ? `\0${item}\0` : item))
+  return text.replace(/"\\u0000(-?\d+)\\u0000"/g, '$1')
 }

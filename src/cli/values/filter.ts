@@ -6,6 +6,16 @@ export interface Filter {
   negated: boolean
 }
 
+/** The values of each name, as the engine takes them. */
+export function filterLists(filters: readonly Filter[]): Record<string, string[]> {
+  const lists: Record<string, string[]> = {}
+  for (const { name, value, negated } of filters) {
+    const key = negated ? `${name}!` : name
+    lists[key] = [...(lists[key] ?? []), value]
+  }
+  return lists
+}
+
 /** Parses `name=value`, or `name!=value` where the filter allows it (`label!=x`). */
 export function parseFilter(text: string): Filter {
   const equals = text.indexOf('=')

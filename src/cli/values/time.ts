@@ -22,3 +22,13 @@ export function parseTime(text: string, now: number): number {
     throw new Error(`invalid time: '${text}' (for example 2030-01-02T15:04:05Z, 1893456000 or 10m)`)
   }
 }
+
+/** As {@link parseTime}, to the nanosecond. */
+export function parseTimeNano(text: string, now: number): bigint {
+  const seconds = /^(\d+)(?:\.(\d{1,9}))?$/.exec(text)
+  if (seconds !== null) return BigInt(seconds[1]!) * 1_000_000_000n + BigInt((seconds[2] ?? '').padEnd(9, '0'))
+  // Date has milliseconds only.
+  const fraction = /T.*\.(\d{1,9})/.exec(text)?.[1]
+  const ms = parseTime(fraction === undefined ? text : text.replace(`.${fraction}`, ''), now)
+  return BigInt(Math.round(ms * 1000)) * 1000n + BigInt((fraction ?? '').padEnd(9, '0'))
+}
