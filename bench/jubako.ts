@@ -48,7 +48,7 @@ export async function startOnce(engine: BenchEngine, image: string): Promise<{ r
 /** Words of the command line with the benchmark's store. */
 export function cli(work: string, ...words: string[]): string[] {
   const places = ['--root', join(work, 'root'), '--run-root', join(work, 'run')]
-  return [process.execPath, join(CHECKOUT, 'bin/jubako'), ...places, ...words]
+  return [join(CHECKOUT, 'bin/jubako'), ...places, ...words]
 }
 
 export function removeStore(work: string): void {

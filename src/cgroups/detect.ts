@@ -29,6 +29,8 @@ function detect(root: string): CgroupHost {
     return new V2Host(root)
   }
   const mounts = parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'), root)
+  // What is listed may be covered by a later mount.
+  if (mounts.unified !== null && !isUnified(mounts.unified)) mounts.unified = null
   if (mounts.controllers.size === 0) throw nothingMounted(root, mounts)
   refuseReadOnly(new Set(mounts.controllers.values()))
   return new V1Host(mounts, hasCgroupKill(release()))

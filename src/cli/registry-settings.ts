@@ -25,6 +25,8 @@ export function registrySettings(environment: NodeJS.ProcessEnv = process.env): 
   const named = environment.JUBAKO_CONFIG
   return {
     ...fileSettings(named || CONFIG, named !== undefined && named !== ''),
+    // bin/jubako keeps it from Node, which would parse it at every start; else Node has read it itself.
+    authorities: environment.JUBAKO_EXTRA_CA_CERTS ? [environment.JUBAKO_EXTRA_CA_CERTS] : [],
     proxy: proxiesOf(environment),
     credentials: (registry) => docker.credentials(registry),
   }

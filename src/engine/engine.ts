@@ -276,6 +276,7 @@ export class Engine {
       ...(options.onProgress !== undefined && { onProgress: options.onProgress }),
       signal: options.signal,
     })
+    await immediate()
     for (let attempt = 0; ; attempt++) {
       const config = mergeConfig(resolved, command, options, {
         name: options.name ?? generateName(attempt),

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
+import { setImmediate as immediate } from 'node:timers/promises'
 import { JubakoError } from '../errors/index.js'
 import { AttachMask, closeFd, InitProcess, openPipe, type StreamPlan } from '../native/index.js'
 import { allowAllDevices, defaultDeviceRules, parseDeviceCgroupRule } from '../oci/devices.js'
@@ -167,6 +168,8 @@ export async function startContainer(
       alter: context.alterPlan,
     })
     if (!config.owned) writeFileSync(`${paths.directory}/started`, bootId())
+    // Deciding the plan and encoding it are each a good part of a millisecond: others have their turn in between.
+    await immediate()
     const supervised = await startSupervised(launch.init, plan, `cannot start container ${config.name}`)
     const ends = pipes?.take() ?? supervised.streams
     return { supervised, stdin: ends.stdin, stdout: ends.stdout, stderr: ends.stderr }

@@ -62,6 +62,8 @@ export class Dispatchers {
 
   #certificates(host: string): TlsFiles {
     const files: TlsFiles = {}
+    const further = (this.#options.authorities ?? []).flatMap(readIfThere)
+    if (further.length > 0) files.ca = further
     for (const certificates of [this.#options.certificates ?? []].flat()) {
       const folder = join(certificates, host)
       for (const name of existsSync(folder) ? readdirSync(folder).sort() : []) {
@@ -73,5 +75,13 @@ export class Dispatchers {
     }
     // Authorities of one's own are known besides the system's, as in Docker.
     return files.ca === undefined ? files : { ...files, ca: [...rootCertificates, ...files.ca] }
+  }
+}
+
+function readIfThere(path: string): string[] {
+  try {
+    return [readFileSync(path, 'utf8')]
+  } catch {
+    return []
   }
 }

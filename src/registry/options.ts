@@ -27,6 +27,8 @@ export interface RegistryOptions {
   mirrors?: Readonly<Record<string, readonly string[]>>
   /** Folders with a folder per registry: `<host[:port]>/*.crt` (authorities), `*.cert` with `*.key` (client). */
   certificates?: string | readonly string[]
+  /** PEM files of further authorities, trusted for every registry. A file that cannot be read is left out, as Node does. */
+  authorities?: readonly string[]
   /** Never used for loopback addresses. */
   proxy?: { http?: string; https?: string; noProxy?: string }
   /** Default `jubako`. */

@@ -56,10 +56,11 @@ export class ContainerStore {
    * @throws JubakoError ERR_JUBAKO_CONFLICT when the name is taken
    */
   create(config: ContainerConfig, files: ManagedFiles, rootOwner: { mode: number; uid: number; gid: number }): void {
-    this.#takeName(config.name, config.id)
     const paths = this.places.of(config.id)
+    // First the directory: a name whose directory is missing is free for others.
+    mkdirSync(paths.directory, { mode: 0o700 })
     try {
-      mkdirSync(paths.directory, { mode: 0o700 })
+      this.#takeName(config.name, config.id)
       // The upper layer's root is the container's root directory.
       mkdirSync(paths.upper, { mode: rootOwner.mode & 0o7777 })
       mkdirSync(paths.work, { mode: 0o700 })

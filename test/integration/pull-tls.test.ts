@@ -1,11 +1,12 @@
 // lanes: host
 // https with certificates of one's own, through a proxy that leads every name to a loopback port.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { listen, startScriptedRegistry } from '../fixtures/scripted-registry.js'
+import { cli } from '../helpers/cli.js'
 import { temporaryDirectory, testStore } from '../helpers/image-store.js'
 import { makeImage } from '../helpers/oci-image.js'
 import { tool } from '../helpers/processes.js'
@@ -47,7 +48,8 @@ async function startProxy(t: Test, target: string) {
 }
 
 t.test('an authority and a client certificate of one registry', async (t) => {
-  const read = await makeAuthority(temporaryDirectory(t))
+  const authority = temporaryDirectory(t)
+  const read = await makeAuthority(authority)
   const registry = await startScriptedRegistry(t, undefined, {
     key: read('registry.example.key'),
     cert: read('registry.example.crt'),
@@ -82,6 +84,20 @@ t.test('an authority and a client certificate of one registry', async (t) => {
   const { store } = testStore(t, { registry: { ...options, certificates } })
   t.equal((await store.pull(name)).imageId, image.imageId)
   t.ok(proxy.asked.length > 0 && proxy.asked.every((host) => host === HOST), 'through the proxy')
+
+  rmSync(join(certificates, HOST, 'ca.crt'))
+  const authorities = [join(authority, 'ca.crt'), '/nonexistent.crt']
+  const trusting = testStore(t, { registry: { ...options, certificates, authorities } })
+  t.equal((await trusting.store.pull(name)).imageId, image.imageId, 'an authority for every registry')
+
+  const config = join(authority, 'config.json')
+  writeFileSync(config, JSON.stringify({ certificates }))
+  const places = { root: temporaryDirectory(t), runRoot: temporaryDirectory(t) }
+  const env = { JUBAKO_CONFIG: config, https_proxy: proxy.url, HTTPS_PROXY: '', no_proxy: '', NO_PROXY: '' }
+  const pull = (NODE_EXTRA_CA_CERTS: string) =>
+    cli(places).run(['pull', '-q', name], { env: { ...env, NODE_EXTRA_CA_CERTS } })
+  t.match(await pull(''), { code: 1, stderr: /certificate/ })
+  t.match(await pull(join(authority, 'ca.crt')), { code: 0, stdout: `${name}\n` }, 'NODE_EXTRA_CA_CERTS is heard')
 })
 
 t.test('a registry that is named insecure may show any certificate, others not', async (t) => {
