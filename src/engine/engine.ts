@@ -14,7 +14,7 @@ import { diskUsage } from './disk-usage.js'
 import type { EngineEvent, EventOptions } from './event-types.js'
 import { Events } from './events.js'
 import { managedFiles } from './files.js'
-import { type ImageApi, imageApi } from './images.js'
+import { type ImageApi, imageApi, imageUsers } from './images.js'
 import { engineInfo } from './info.js'
 import { inspectImage } from './inspect-image.js'
 import { mergeConfig, newId } from './merge.js'
@@ -131,20 +131,16 @@ export class Engine {
   }
 
   /** Docker's `inspect` shape. */
-  async inspectImage(nameOrId: string): Promise<Record<string, unknown>> {
-    return inspectImage(this.#context, nameOrId)
+  async inspectImage(
+    nameOrId: string,
+    options: { platform?: string | undefined } = {},
+  ): Promise<Record<string, unknown>> {
+    return inspectImage(this.#context, nameOrId, options.platform)
   }
 
   async removeImage(nameOrId: string, options: { force?: boolean; noPrune?: boolean } = {}): Promise<RemovedImage[]> {
-    const { store, images } = this.#context
-    return images.remove(nameOrId, {
-      force: options.force ?? false,
-      inUse: (id) =>
-        store
-          .all()
-          .filter((config) => config.imageId === id)
-          .map((config) => ({ id: config.id, running: store.isRunning(config.id) })),
-    })
+    const inUse = imageUsers(this.#context)
+    return this.#context.images.remove(nameOrId, { force: options.force ?? false, inUse })
   }
 
   async tag(source: string, target: string): Promise<void> {

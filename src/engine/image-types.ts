@@ -1,7 +1,14 @@
 import type { ProgressEvent } from '../images/index.js'
 import type { CredentialProvider, Credentials, RegistryOptions } from '../registry/index.js'
 
-export type { PushedImage } from '../images/index.js'
+export type {
+  ImageHistoryEntry,
+  ImportedImage,
+  PrunedImages,
+  PruneImagesOptions,
+  PushedImage,
+  SaveOptions,
+} from '../images/index.js'
 export type { CredentialProvider, Credentials, RegistryOptions } from '../registry/index.js'
 
 /** Credentials of one call, or where they come from. */
@@ -17,6 +24,19 @@ export interface PushOptions {
   platform?: string
   /** Default: what the engine was opened with. */
   auth?: RegistryAuth
+  onProgress?: (event: ProgressEvent) => void
+  signal?: AbortSignal
+}
+
+export interface ImportOptions {
+  /** Name of the image, with or without a tag. Default: none. */
+  reference?: string
+  /** Dockerfile instructions that change the configuration, for example `CMD ["sh"]`. */
+  changes?: readonly string[]
+  /** Comment of the one step in the history. Default `Imported from -`, or from the URL. */
+  message?: string
+  /** What the image is for, `os/arch[/variant]`. Default: this host's. */
+  platform?: string
   onProgress?: (event: ProgressEvent) => void
   signal?: AbortSignal
 }

@@ -1,16 +1,20 @@
 import type { EngineContext } from './context.js'
 
 /** Docker's `image inspect` (Engine API 1.51, ImageInspect). */
-export function inspectImage(context: EngineContext, nameOrId: string): Record<string, unknown> {
-  const image = context.images.resolve(nameOrId)
+export function inspectImage(
+  context: EngineContext,
+  nameOrId: string,
+  wanted: string | undefined,
+): Record<string, unknown> {
+  const image = context.images.resolve(nameOrId, { platform: wanted })
   const summary = context.images.list().find(({ id }) => id === image.id)
-  const { config, platform, created, author } = image.config
+  const { config, platform, created, author, history } = image.config
   return {
     Id: image.id,
     RepoTags: summary?.tags ?? [],
     RepoDigests: summary?.digests ?? [],
     Parent: '',
-    Comment: '',
+    Comment: history.at(-1)?.comment ?? '',
     Created: created ?? '0001-01-01T00:00:00Z',
     DockerVersion: '',
     Author: author ?? '',

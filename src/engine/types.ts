@@ -372,6 +372,8 @@ export interface PullResult {
 }
 
 export interface LoadOptions {
+  /** `os/arch[/variant]`. Default: this host's. */
+  platform?: string | Platform
   onProgress?: (event: ProgressEvent) => void
   signal?: AbortSignal
 }

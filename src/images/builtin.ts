@@ -13,6 +13,7 @@ import {
 } from '../oci/index.js'
 import type { Lease } from './lease.js'
 import { blob } from './lease.js'
+import { TAR_END, tarHeader, tarPadding } from './tar-header.js'
 
 /** Canonical name of the image that needs no registry. */
 export const BUILTIN_REFERENCE = formatReference(parseReference('jubako/hello:latest'))
@@ -54,21 +55,7 @@ function json(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value))
 }
 
-/** A POSIX ustar archive of one executable owned by root, without a date. */
+/** An archive of one executable. */
 function singleFileTar(name: string, data: Buffer): Buffer {
-  const header = Buffer.alloc(512)
-  const octal = (value: number, at: number, size: number) => header.write(value.toString(8).padStart(size - 1, '0'), at)
-  header.write(name, 0)
-  octal(0o755, 100, 8)
-  octal(0, 108, 8)
-  octal(0, 116, 8)
-  octal(data.length, 124, 12)
-  octal(0, 136, 12)
-  header.write('0', 156)
-  header.write('ustar\u000000', 257)
-  header.fill(' ', 148, 156)
-  const sum = header.reduce((total, byte) => total + byte, 0)
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
-  const padding = Buffer.alloc((512 - (data.length % 512)) % 512)
-  return Buffer.concat([header, data, padding, Buffer.alloc(1024)])
+  return Buffer.concat([tarHeader({ name, size: data.length, mode: 0o755 }), data, tarPadding(data.length), TAR_END])
 }

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { ContentStore } from '../content/index.js'
 import { invalidArgument, JubakoError } from '../errors/index.js'
 import {
@@ -20,6 +20,8 @@ import { RegistryClient, type RegistryOptions } from '../registry/index.js'
 import { isBuiltin, storeBuiltin } from './builtin.js'
 import { type Collected, collect } from './collect.js'
 import { chooseImage } from './document.js'
+import { historyOf, type ImageHistoryEntry } from './history.js'
+import { importImage } from './import.js'
 import { contentOf, Installer } from './install.js'
 import { LayerStore } from './layer-store.js'
 import { Layout } from './layout.js'
@@ -28,17 +30,24 @@ import { summarize } from './list.js'
 import type { OuterDecoders } from './load/decompress.js'
 import { loadImages } from './load/load.js'
 import { reportLine } from './progress.js'
+import { pruneImages } from './prune.js'
 import { pullImage } from './pull.js'
 import { pullAllTags } from './pull-all.js'
 import { pushImages } from './push.js'
 import { type ImageRecord, Records, type ReferenceRecord } from './records.js'
 import { digestReference, removeImage } from './remove.js'
 import { Resolver } from './resolve.js'
+import { saveImages } from './save/save.js'
+import { selectImages } from './save/select.js'
 import type {
   ExternalRoots,
   ImageSummary,
+  ImportedImage,
+  ImportOptions,
   LayerUnpacker,
   LoadedImage,
+  PrunedImages,
+  PruneImagesOptions,
   PullOptions,
   PullPolicy,
   PullResult,
@@ -48,6 +57,7 @@ import type {
   RemovedImage,
   RemoveOptions,
   ResolvedImage,
+  SaveOptions,
 } from './types.js'
 
 export interface ImageStoreOptions {
@@ -61,7 +71,7 @@ export interface ImageStoreOptions {
   /** What containers keep alive. Default: nothing. */
   roots?: () => Promise<ExternalRoots> | ExternalRoots
   /**
-   * Told of what happened: Docker's action (`pull`, `push`, `load`, `tag`, `untag`, `delete`), the image's ID, or for `pull`
+   * Told of what happened: Docker's action (`pull`, `push`, `load`, `save`, `import`, `tag`, `untag`, `delete`), the image's ID, or for `pull`
    * and `push` its reference, and the name that Docker gives with it.
    */
   onEvent?: (action: string, id: string, name: string) => void
@@ -198,14 +208,71 @@ export class ImageStore {
           installer: this.#installer,
           lease,
           decoders: this.#options.decoders ?? {},
-          assign: (record) => this.#assign(record),
+          assign: (record) => this.#assignLoaded(record),
         },
         source,
         options,
       ),
     )
     for (const { imageId } of loaded) this.#options.onEvent?.('load', imageId, imageId)
+    // An archive brings what no image needs, such as its own lists.
+    await this.collect()
     return loaded
+  }
+
+  /**
+   * Makes an image of the archive of a root file system (tar: plain, gzip, zstd).
+   *
+   * @param name undefined: an image without a name
+   */
+  async import(source: Readable, name: string | undefined, options: ImportOptions = {}): Promise<ImportedImage> {
+    const reference = name === undefined ? undefined : withDefaultTag(parseReference(name))
+    if (reference?.digest !== undefined) throw invalidArgument('cannot import digest reference')
+    const { content, layers } = this
+    const { unpacker, decoders = {} } = this.#options
+    const parts = { layout: this.#layout, records: this.#records, content, layers, unpacker, decoders }
+    const imported = await this.#leased((lease) =>
+      importImage({ ...parts, lease, assign: (record) => this.#assign(record) }, source, reference, options),
+    )
+    const shown = reference === undefined ? imported.imageId : familiarReference(reference)
+    this.#options.onEvent?.('import', imported.imageId, shown)
+    return imported
+  }
+
+  /**
+   * Images as one archive, which is what `docker load` reads and an OCI image layout at once. What the names stand for is
+   * decided when this is called; it stays until the stream has ended or is destroyed.
+   *
+   * @param names names (without a tag: every tag) and IDs
+   * @throws JubakoError `ERR_JUBAKO_NOT_FOUND`
+   */
+  async save(names: readonly string[], options: SaveOptions = {}): Promise<Readable> {
+    const lease = Lease.open(this.#layout)
+    try {
+      await lease.protect(['blob *'], options.signal)
+      const images = await selectImages(this.content, this.#records, this.#resolver, names, options.platform)
+      for (const { imageId } of images) this.#options.onEvent?.('save', imageId, imageId)
+      const archive = Readable.from(saveImages(this.content, images, options.signal), { objectMode: false })
+      archive.once('close', () => lease.release())
+      return archive
+    } catch (error) {
+      lease.release()
+      throw error
+    }
+  }
+
+  /** The steps that made an image, newest first. */
+  history(nameOrId: string, options: { platform?: string | Platform | undefined } = {}): ImageHistoryEntry[] {
+    const image = this.resolve(nameOrId, options)
+    return historyOf(image, this.summary(image.id).tags, (chainId) => this.layers.read(chainId)?.size ?? 0)
+  }
+
+  /** Removes images that nobody needs, and what only they needed. */
+  prune(options: PruneImagesOptions & { inUse?: RemoveOptions['inUse'] } = {}): Promise<PrunedImages> {
+    const parts = { records: this.#records, resolver: this.#resolver, inUse: options.inUse }
+    const onRemoved = (line: RemovedImage, id: ImageId) =>
+      this.#options.onEvent?.('untagged' in line ? 'untag' : 'delete', id, id)
+    return pruneImages({ ...parts, onRemoved, collect: (signal) => this.collect(signal) }, options)
   }
 
   /** All images, newest first. */
@@ -362,6 +429,14 @@ export class ImageStore {
     if (updated) await this.#assign(record)
     reportLine(onProgress, `Status: ${updated ? 'Made' : 'Image is up to date for'} ${familiarReference(reference)}`)
     return { reference: record.reference, digest: target.digest, imageId: image.imageId, updated }
+  }
+
+  /** An image that came from a registry under this very name keeps what is known of it there. */
+  async #assignLoaded(record: ReferenceRecord): Promise<void> {
+    const before = this.#records.reference(record.reference)
+    const same = before?.imageId === record.imageId && before.repoDigest !== undefined
+    if (same && before.content.every((digest) => this.content.has(digest))) return
+    await this.#assign(record)
   }
 
   /** A name that moves leaves its former image under its digest, or without a name. */

@@ -1,5 +1,6 @@
 export { BUILTIN_REFERENCE } from './builtin.js'
 export type { Collected } from './collect.js'
+export type { ImageHistoryEntry } from './history.js'
 export { ImageStore, type ImageStoreOptions } from './image-store.js'
 export type { LayerRecord, LayerStore } from './layer-store.js'
 export type { OuterDecoders } from './load/decompress.js'

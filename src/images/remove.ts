@@ -31,14 +31,18 @@ export async function removeImage(
   const users = options.inUse?.(imageId) ?? []
   if (found.reference === undefined) {
     checkRemovalById(imageId, names, users, options)
-    const removed = await untag(records, names)
+    const removed = await untag(records, names, [])
     await records.removeImage(imageId)
     return [...removed, { deleted: imageId }]
   }
   const going = namesThatGo(found.reference, names)
   const last = going.length === names.length
   if (last) checkRemovalByName(asked, imageId, users, options)
-  const removed = await untag(records, going)
+  const removed = await untag(
+    records,
+    going,
+    names.filter((name) => !going.includes(name)),
+  )
   if (!last) return removed
   await records.removeImage(imageId)
   return [...removed, { deleted: imageId }]
@@ -90,13 +94,15 @@ function runningConflict(id: ImageId, user: ImageUser): JubakoError {
   )
 }
 
-async function untag(records: Records, names: ReferenceRecord[]): Promise<RemovedImage[]> {
+/** @param staying names that the image keeps: what is theirs too is not untagged */
+async function untag(records: Records, names: ReferenceRecord[], staying: ReferenceRecord[]): Promise<RemovedImage[]> {
   const removed: RemovedImage[] = []
   for (const record of names) {
     await records.removeReference(record.reference)
     removed.push({ untagged: familiarReference(parseReference(record.reference)) })
   }
-  const digests = names.flatMap(repoDigestName)
+  const kept = new Set(staying.flatMap(repoDigestName))
+  const digests = names.flatMap(repoDigestName).filter((name) => !kept.has(name))
   return [
     ...removed,
     ...[...new Set(digests)]

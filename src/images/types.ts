@@ -1,4 +1,4 @@
-import type { ChainId, DiffId, Digest, ImageConfig, ImageId, Platform } from '../oci/index.js'
+import type { ChainId, ContainerConfig, DiffId, Digest, ImageConfig, ImageId, Platform } from '../oci/index.js'
 import type { CredentialProvider, Credentials } from '../registry/index.js'
 
 /** Progress of a pull or load. Structurally the engine's `ProgressEvent`. */
@@ -146,6 +146,44 @@ export interface ImageSummary {
 }
 
 export type RemovedImage = { untagged: string } | { deleted: string }
+
+export interface ImportOptions extends OperationOptions {
+  /** What the image asks of containers. Default: nothing. */
+  config?: ContainerConfig | undefined
+  /** Default `Imported from -`. */
+  message?: string | undefined
+  /** What the image is for, `os/arch[/variant]`. Default: this host's. */
+  platform?: string | Platform | undefined
+  /** Milliseconds since the epoch. Default: now. */
+  createdAt?: number | undefined
+}
+
+export interface ImportedImage {
+  imageId: ImageId
+  /** Canonical; null for an image without a name. */
+  reference: string | null
+}
+
+export interface PruneImagesOptions {
+  /** Every image that no container uses, not only those without a tag. */
+  all?: boolean | undefined
+  /** Only images for which it returns true. */
+  filter?: ((image: ImageSummary) => boolean) | undefined
+  signal?: AbortSignal | undefined
+}
+
+export interface PrunedImages {
+  /** Docker's lines. */
+  removed: RemovedImage[]
+  /** Bytes: of content as it was stored, of layers as they were unpacked. */
+  reclaimed: number
+}
+
+export interface SaveOptions {
+  /** Only the manifest of this platform, `os/arch[/variant]`. */
+  platform?: string | Platform | undefined
+  signal?: AbortSignal | undefined
+}
 
 export interface RemoveOptions {
   /** Also when a stopped container uses it or several repositories name it. */

@@ -1,9 +1,12 @@
+import { Readable } from 'node:stream'
 import { isJubakoError, JubakoError } from '../errors/index.js'
 import type { Reference } from '../oci/index.js'
+import { discardBody, readWithDeadline } from './body.js'
+import { networkError } from './failures.js'
 import type { Credentials, RegistryOptions } from './options.js'
 import { Repository } from './repository.js'
 import { Session } from './session.js'
-import { Transport } from './transport.js'
+import { type Response, Transport } from './transport.js'
 
 /**
  * A client for distribution-spec registries over http and https. Connections, tokens and the addresses that answered
@@ -27,6 +30,25 @@ export class RegistryClient {
       this.#sessions.set(reference.domain, session)
     }
     return new Repository(session, reference.path)
+  }
+
+  /**
+   * Fetches any URL by the same rules as a registry: proxies, certificates, redirects and deadlines, without credentials.
+   *
+   * @throws JubakoError `ERR_JUBAKO_NETWORK`, `ERR_JUBAKO_REGISTRY` for a status other than 200
+   */
+  async fetch(url: URL, options: { signal?: AbortSignal | undefined } = {}): Promise<Readable> {
+    const what = `${url.origin}${url.pathname}`
+    let response: Response
+    try {
+      response = await this.#transport.send({ method: 'GET', url, headers: {}, anyCertificate: false, ...options })
+    } catch (error) {
+      if (error instanceof JubakoError) throw error
+      throw networkError(url.host, what, error)
+    }
+    if (response.status === 200) return Readable.from(readWithDeadline(response.body, this.#transport.deadlines))
+    discardBody(response.body)
+    throw new JubakoError('ERR_JUBAKO_REGISTRY', `got HTTP status code ${response.status} for ${what}`)
   }
 
   /**

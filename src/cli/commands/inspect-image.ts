@@ -1,5 +1,6 @@
 import type { Command } from '../command.js'
 import { inspectAll } from '../io/inspect.js'
+import { parsePlatform } from '../values/words.js'
 
 export const command: Command = {
   spec: {
@@ -10,11 +11,12 @@ export const command: Command = {
     args: [1, Number.POSITIVE_INFINITY],
     flags: [
       ['f', 'format', 'string', "'json' or a Go template"],
-      ['', 'platform', 'string', 'Platform', { status: 'missing', reason: 'one platform is kept per image' }],
+      ['', 'platform', 'string', 'Fail unless it is for this platform (os/arch[/variant])', { parse: parsePlatform }],
     ],
   },
   async run(flags, context) {
     const engine = await context.engine()
-    return inspectAll(flags.args, flags.string('format'), (name) => engine.inspectImage(name), context)
+    const platform = flags.string('platform')
+    return inspectAll(flags.args, flags.string('format'), (name) => engine.inspectImage(name, { platform }), context)
   },
 }

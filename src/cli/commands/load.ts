@@ -1,6 +1,8 @@
+import { familiarReference, parseReference } from '../../oci/reference.js'
 import type { Command } from '../command.js'
 import { EXIT, UsageError } from '../exit-codes.js'
 import { chooseProgress } from '../io/progress.js'
+import { parsePlatform } from '../values/words.js'
 
 export const command: Command = {
   spec: {
@@ -12,13 +14,7 @@ export const command: Command = {
     flags: [
       ['i', 'input', 'string', 'Archive file or OCI layout directory, instead of standard input'],
       ['', 'json', 'bool', 'Show progress as JSON lines'],
-      [
-        '',
-        'platform',
-        'string',
-        'Load only one platform',
-        { status: 'missing', reason: "the host's platform is chosen" },
-      ],
+      ['', 'platform', 'string', 'Load one platform (os/arch[/variant])', { parse: parsePlatform }],
       ['q', 'quiet', 'bool', 'Show no progress'],
     ],
   },
@@ -35,10 +31,16 @@ export const command: Command = {
       isTerminal: process.stderr.isTTY,
     })
     try {
-      const loaded = await engine.load(input ?? process.stdin, { onProgress: progress.onProgress })
+      const platform = flags.string('platform')
+      const loaded = await engine.load(input ?? process.stdin, {
+        onProgress: progress.onProgress,
+        ...(platform !== undefined && { platform }),
+      })
       progress.end()
       for (const { references, imageId } of loaded) {
-        for (const reference of references) context.out.line(`Loaded image: ${reference}`)
+        for (const reference of references) {
+          context.out.line(`Loaded image: ${familiarReference(parseReference(reference))}`)
+        }
         if (references.length === 0) context.out.line(`Loaded image ID: ${imageId}`)
       }
       return EXIT.ok

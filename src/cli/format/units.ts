@@ -73,3 +73,13 @@ export function ellipsis(text: string, length: number): string {
 export function shortId(id: string): string {
   return id.replace(/^sha256:/, '').slice(0, 12)
 }
+
+/** `2026-11-25T05:01:53Z`, or with the local zone's offset. */
+export function rfc3339(ms: number): string {
+  const offset = -new Date(ms).getTimezoneOffset()
+  const local = new Date(ms + offset * 60_000).toISOString().slice(0, 19)
+  if (offset === 0) return `${local}Z`
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const minutes = Math.abs(offset)
+  return `${local}${offset < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`
+}

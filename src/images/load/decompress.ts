@@ -5,7 +5,7 @@ import { JubakoError } from '../../errors/index.js'
 /** Decoders of formats that this Node has none for, as the engine hands them in. */
 export type OuterDecoders = Partial<Record<'zstd' | 'xz', (input: Readable) => Readable>>
 
-const FORMATS: readonly { name: 'gzip' | 'zstd' | 'xz' | 'bzip2'; magic: readonly number[] }[] = [
+const FORMATS: readonly { name: OuterFormat; magic: readonly number[] }[] = [
   { name: 'gzip', magic: [0x1f, 0x8b] },
   { name: 'zstd', magic: [0x28, 0xb5, 0x2f, 0xfd] },
   { name: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
@@ -19,6 +19,16 @@ const RATIO_FLOOR = 2 ** 30
 
 /** The archive's bytes, decoded if they begin like something compressed. */
 export async function decodeOuter(input: Readable, decoders: OuterDecoders): Promise<AsyncIterable<Uint8Array>> {
+  const { format, whole } = await detect(input)
+  return format === undefined ? whole : decode(whole, format, decoders)
+}
+
+export type OuterFormat = 'gzip' | 'zstd' | 'xz' | 'bzip2'
+
+/** What the bytes begin like, and all of them. */
+export async function detect(
+  input: Readable,
+): Promise<{ format: OuterFormat | undefined; whole: AsyncIterable<Buffer> }> {
   const iterator = input[Symbol.asyncIterator]() as AsyncIterator<Buffer>
   let head = Buffer.alloc(0)
   while (head.length < 6) {
@@ -27,11 +37,17 @@ export async function decodeOuter(input: Readable, decoders: OuterDecoders): Pro
     head = Buffer.concat([head, value])
   }
   const format = FORMATS.find(({ magic }) => magic.every((byte, i) => head[i] === byte))
-  const whole = prepend(head, iterator)
-  if (format === undefined) return whole
+  return { format: format?.name, whole: prepend(head, iterator) }
+}
+
+export function decode(
+  whole: AsyncIterable<Buffer>,
+  format: OuterFormat,
+  decoders: OuterDecoders,
+): AsyncIterable<Uint8Array> {
   const counter = { bytes: 0 }
-  const decoder = decoderFor(format.name, decoders)
-  return limitRatio(decoder(counted(whole, counter)), counter, format.name)
+  const decoder = decoderFor(format, decoders)
+  return limitRatio(decoder(counted(whole, counter)), counter, format)
 }
 
 async function* prepend(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {

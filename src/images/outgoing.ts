@@ -2,6 +2,7 @@ import type { ContentStore } from '../content/index.js'
 import { JubakoError } from '../errors/index.js'
 import {
   type Descriptor,
+  type Digest,
   documentKind,
   familiarReference,
   formatPlatform,
@@ -31,6 +32,8 @@ export interface Chosen {
   target: Descriptor
   /** Documents to send with what they name, innermost first; the last one is the target. */
   documents: StoredDocument[]
+  /** The manifest of the platform that the name's image has here. */
+  own: Digest
   /** False when the name stands for an index and one of its manifests goes out in its place. */
   whole: boolean
   /** A line for the person about that. */
@@ -53,14 +56,15 @@ export async function chooseDocuments(
   const what = familiarReference(parseReference(record.reference))
   const target = await stored(content, record.target, what)
   if (platform !== undefined) return choosePlatform(content, record, target, platform, what)
-  if (target.document.kind === 'manifest') return { target: target.descriptor, documents: [target], whole: true }
+  if (target.document.kind === 'manifest')
+    return { target: target.descriptor, documents: [target], own: record.manifest, whole: true }
   const documents: StoredDocument[] = []
   if (await collectDocuments(content, target, what, isThere, documents)) {
-    return { target: target.descriptor, documents, whole: true }
+    return { target: target.descriptor, documents, own: record.manifest, whole: true }
   }
   const own = await ownManifest(content, record, what)
   const note = `Not all multiplatform-content is present and only the available single-platform image was pushed\n${record.target.digest} -> ${own.descriptor.digest}`
-  return { target: own.descriptor, documents: [own], whole: false, note }
+  return { target: own.descriptor, documents: [own], own: record.manifest, whole: false, note }
 }
 
 async function choosePlatform(
@@ -78,7 +82,12 @@ async function choosePlatform(
   for (const descriptor of [...offered, (await ownManifest(content, record, what)).descriptor]) {
     const one = await stored(content, descriptor, what)
     if (one.document.kind !== 'manifest' || !(await fits(content, one.document, wanted))) continue
-    return { target: descriptor, documents: [one], whole: descriptor.digest === record.target.digest }
+    return {
+      target: descriptor,
+      documents: [one],
+      own: descriptor.digest,
+      whole: descriptor.digest === record.target.digest,
+    }
   }
   throw new JubakoError(
     'ERR_JUBAKO_NOT_FOUND',
