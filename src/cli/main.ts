@@ -7,7 +7,6 @@ import { parseFlags } from './flags/parse.js'
 import type { CommandSpec } from './flags/spec.js'
 import { commandHelp, commandList, flagHelp } from './help.js'
 import { Output } from './io/output.js'
-import { registrySettings } from './registry-settings.js'
 
 const globals: CommandSpec = {
   name: '',
@@ -116,8 +115,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     const context: CommandContext = {
       engine: () => {
-        engine ??= import('../engine/engine.js').then((module) =>
-          module.Engine.open({ ...places, registry: () => registrySettings() }),
+        engine ??= Promise.all([import('../engine/engine.js'), import('./registry-settings.js')]).then(
+          ([{ Engine }, { registrySettings }]) => Engine.open({ ...places, registry: () => registrySettings() }),
         )
         return engine
       },
