@@ -20,10 +20,13 @@ namespace jubako::archive {
 
 namespace {
 
-constexpr uint32_t kKept = 1U << CAP_CHOWN | 1U << CAP_DAC_OVERRIDE | 1U << CAP_FOWNER | 1U << CAP_FSETID |
-                           1U << CAP_MKNOD | 1U << CAP_SETFCAP;
+constexpr uint32_t kWriterCapabilities = 1U << CAP_CHOWN | 1U << CAP_DAC_OVERRIDE | 1U << CAP_FOWNER |
+                                         1U << CAP_FSETID | 1U << CAP_MKNOD | 1U << CAP_SETFCAP;
+// CAP_SYS_ADMIN makes overlay's marks visible (xattr(7), "Trusted extended attributes"). No call on the reader's list
+// does anything else with it.
+constexpr uint32_t kReaderCapabilities = 1U << CAP_DAC_READ_SEARCH | 1U << CAP_SYS_ADMIN;
 
-constexpr int kAllowed[] = {
+constexpr int kWriterCalls[] = {
     SYS_read,
     SYS_write,
     SYS_readv,
@@ -93,6 +96,21 @@ constexpr int kAllowed[] = {
 #endif
 };
 
+constexpr int kReaderCalls[] = {
+    SYS_read,         SYS_write,        SYS_close,           SYS_openat2,
+    SYS_openat,       SYS_fstat,        SYS_newfstatat,      SYS_statx,
+    SYS_readlinkat,   SYS_getdents64,   SYS_flistxattr,      SYS_fgetxattr,
+    SYS_lseek,        SYS_fadvise64,    SYS_fcntl,           SYS_mmap,
+    SYS_munmap,       SYS_mremap,       SYS_mprotect,        SYS_madvise,
+    SYS_brk,          SYS_futex,        SYS_sched_yield,     SYS_sendto,
+    SYS_rt_sigreturn, SYS_rt_sigaction, SYS_rt_sigprocmask,  SYS_gettid,
+    SYS_getpid,       SYS_tgkill,       SYS_set_robust_list, SYS_rseq,
+    SYS_exit,         SYS_exit_group,   SYS_restart_syscall, SYS_ppoll,
+#ifdef SYS_poll
+    SYS_poll,
+#endif
+};
+
 struct Allowance {
   __rlimit_resource_t resource;
   rlim_t limit;
@@ -110,9 +128,9 @@ constexpr uint32_t kArch = AUDIT_ARCH_X86_64;
 constexpr uint32_t kArch = AUDIT_ARCH_AARCH64;
 #endif
 
-bool drop_capabilities(Failure& f) {
+bool drop_capabilities(uint32_t kept, Failure& f) {
   for (int capability = 0; capability < 64; capability++) {
-    if (capability < 32 && kKept >> capability & 1) continue;
+    if (capability < 32 && kept >> capability & 1) continue;
     if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0) {
       if (errno == EINVAL) break;
       return fail(f, errno, "prctl", "PR_CAPBSET_DROP");
@@ -120,24 +138,28 @@ bool drop_capabilities(Failure& f) {
   }
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct data[2] = {};
-  data[0].effective = data[0].permitted = kKept;
+  data[0].effective = data[0].permitted = kept;
   return syscall(SYS_capset, &header, data) == 0 || fail(f, errno, "capset");
 }
 
 }  // namespace
 
-int enter_jail(int directory, Failure& f) {
-  // Before unshare: a mount of another namespace cannot be cloned.
-  Fd tree(sys::open_tree(directory, "", OPEN_TREE_CLONE | AT_EMPTY_PATH));
-  if (!tree) return fail(f, errno, "open_tree", "layer directory"), -1;
+int clone_directory(int directory, Failure& f) {
+  const int tree = sys::open_tree(directory, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+  if (tree < 0) fail(f, errno, "open_tree", "layer directory");
+  return tree;
+}
+
+int enter_jail(int tree, JailFor purpose, Failure& f) {
   if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0) return fail(f, errno, "unshare"), -1;
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0) return fail(f, errno, "mount", "/"), -1;
   struct mount_attr attributes = {};
   attributes.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-  if (sys::mount_setattr(tree.get(), "", AT_EMPTY_PATH, &attributes) < 0) return fail(f, errno, "mount_setattr"), -1;
-  if (sys::move_mount(tree.get(), "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+  if (purpose == JailFor::kReading) attributes.attr_set |= MOUNT_ATTR_RDONLY;
+  if (sys::mount_setattr(tree, "", AT_EMPTY_PATH, &attributes) < 0) return fail(f, errno, "mount_setattr"), -1;
+  if (sys::move_mount(tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
     return fail(f, errno, "move_mount", "/"), -1;
-  if (fchdir(tree.get()) < 0) return fail(f, errno, "fchdir"), -1;
+  if (fchdir(tree) < 0) return fail(f, errno, "fchdir"), -1;
   if (sys::pivot_root(".", ".") < 0) return fail(f, errno, "pivot_root"), -1;
   if (umount2(".", MNT_DETACH) < 0) return fail(f, errno, "umount2"), -1;
   int root = sys::open_at2(AT_FDCWD, "/", O_RDONLY | O_DIRECTORY, 0);
@@ -146,21 +168,26 @@ int enter_jail(int directory, Failure& f) {
     const struct rlimit limit = {allowance.limit, allowance.limit};
     if (setrlimit(allowance.resource, &limit) < 0) return fail(f, errno, "setrlimit"), -1;
   }
-  if (!drop_capabilities(f)) return -1;
+  const uint32_t kept = purpose == JailFor::kReading ? kReaderCapabilities : kWriterCapabilities;
+  if (!drop_capabilities(kept, f)) return -1;
   return root;
 }
 
-bool confine(Failure& f) {
-  constexpr size_t kCalls = sizeof kAllowed / sizeof kAllowed[0];
-  struct sock_filter program[kCalls + 6];
+bool confine(JailFor purpose, Failure& f) {
+  const bool reading = purpose == JailFor::kReading;
+  const int* calls = reading ? kReaderCalls : kWriterCalls;
+  const size_t count =
+      reading ? sizeof kReaderCalls / sizeof *kReaderCalls : sizeof kWriterCalls / sizeof *kWriterCalls;
+  struct sock_filter program[sizeof kWriterCalls / sizeof *kWriterCalls + 6];
+  static_assert(sizeof kReaderCalls <= sizeof kWriterCalls);
   size_t at = 0;
   auto add = [&](uint16_t code, uint8_t yes, uint8_t no, uint32_t value) { program[at++] = {code, yes, no, value}; };
   add(BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, arch));
   add(BPF_JMP | BPF_JEQ | BPF_K, 1, 0, kArch);
   add(BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS);
   add(BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr));
-  for (size_t i = 0; i < kCalls; i++)
-    add(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint8_t>(kCalls - i), 0, static_cast<uint32_t>(kAllowed[i]));
+  for (size_t i = 0; i < count; i++)
+    add(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint8_t>(count - i), 0, static_cast<uint32_t>(calls[i]));
   add(BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS);
   add(BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW);
   struct sock_fprog filter = {static_cast<unsigned short>(at), program};

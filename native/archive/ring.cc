@@ -19,7 +19,8 @@ class Locked {
 
 }  // namespace
 
-bool Ring::open() {
+bool Ring::open(int consumers) {
+  consumers_ = consumers;
   void* memory =
       mmap(nullptr, kChunkSize * kChunks, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return false;
@@ -29,7 +30,13 @@ bool Ring::open() {
 
 uint8_t* Ring::acquire() {
   Locked lock(mutex_);
-  auto oldest = [this] { return released_[0] < released_[1] ? released_[0] : released_[1]; };
+  auto oldest = [this] {
+    uint64_t least = released_[0];
+    for (int i = 1; i < consumers_; i++) {
+      if (released_[i] < least) least = released_[i];
+    }
+    return least;
+  };
   while (produced_ - oldest() == kChunks) pthread_cond_wait(&room_, &mutex_);
   return memory_ + (produced_ % kChunks) * kChunkSize;
 }

@@ -14,17 +14,17 @@ struct Span {
 };
 
 /**
- * Bounded queue of large buffers from one producer thread to two consumer threads, each of which sees every byte. Every
- * chunk but the last is full, so a consumer that takes 512-byte blocks never meets one that straddles two chunks.
+ * Bounded queue of large buffers from one producer thread to a few consumer threads, each of which sees every byte.
+ * Every chunk but the last is full, so a consumer that takes 512-byte blocks never meets one that straddles two chunks.
  */
 class Ring {
  public:
   static constexpr size_t kChunkSize = size_t{512} << 10;
   static constexpr size_t kChunks = 8;
-  static constexpr int kConsumers = 2;
+  static constexpr int kMaxConsumers = 4;
 
   /** Maps the memory. False when it cannot be had. */
-  bool open();
+  bool open(int consumers);
 
   /** Producer: the next buffer of `kChunkSize` bytes, waiting for room. */
   uint8_t* acquire();
@@ -47,8 +47,9 @@ class Ring {
   size_t sizes_[kChunks] = {};
   uint64_t produced_ = 0;
   // Chunks a consumer is done with; it holds number `released_` while `holding_`.
-  uint64_t released_[kConsumers] = {};
-  bool holding_[kConsumers] = {};
+  uint64_t released_[kMaxConsumers] = {};
+  bool holding_[kMaxConsumers] = {};
+  int consumers_ = 0;
   bool finished_ = false;
 };
 

@@ -6,36 +6,16 @@
 
 #include <new>
 
+#include "gate.h"
 #include "tree_writer.h"
 
 namespace jubako::archive {
 
 namespace {
 
-constexpr int kParser = 0, kHasher = 1;
+constexpr int kParser = 0, kHasher = 1, kConsumers = 2;
 constexpr size_t kStack = size_t{256} << 10;
 constexpr uint64_t kProgressStep = uint64_t{4} << 20;
-
-/** A gate the threads wait at until the process is confined. */
-class Gate {
- public:
-  void open() {
-    pthread_mutex_lock(&mutex_);
-    open_ = true;
-    pthread_cond_broadcast(&opened_);
-    pthread_mutex_unlock(&mutex_);
-  }
-  void pass() {
-    pthread_mutex_lock(&mutex_);
-    while (!open_) pthread_cond_wait(&opened_, &mutex_);
-    pthread_mutex_unlock(&mutex_);
-  }
-
- private:
-  pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
-  pthread_cond_t opened_ = PTHREAD_COND_INITIALIZER;
-  bool open_ = false;
-};
 
 }  // namespace
 
@@ -74,7 +54,8 @@ struct Unpack::State {
 
 bool Unpack::start(const UnpackRequest& request, Fault& fault) {
   state_ = new (std::nothrow) State(request);
-  if (state_ == nullptr || !state_->ring.open() || !state_->source.open()) return fault.system("mmap", ENOMEM);
+  if (state_ == nullptr || !state_->ring.open(kConsumers) || !state_->source.open())
+    return fault.system("mmap", ENOMEM);
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kStack);

@@ -15,6 +15,7 @@ constexpr Role kRoles[] = {
     {"supervise", jubako::supervise_main},
     {"exec", jubako::exec_main},
     {"unpack", jubako::unpack_main},
+    {"pack", jubako::pack_main},
 };
 
 }  // namespace

@@ -7,5 +7,6 @@ namespace jubako {
 int supervise_main();
 int exec_main();
 int unpack_main();
+int pack_main();
 
 }  // namespace jubako

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -11,8 +12,9 @@
 #include "../spawn/plan.h"
 #include "../spawn/protocol.h"
 #include "../spawn/start.h"
-#include "../sys/files.h"
+#include "../sys/fd.h"
 #include "roles.h"
+#include "worker.h"
 
 namespace jubako {
 
@@ -21,39 +23,6 @@ namespace {
 using archive::Fault;
 
 constexpr int kBlob = kFirstFd, kDirectory = kFirstFd + 1;
-
-bool send_all(const void* data, size_t size) {
-  const char* at = static_cast<const char*>(data);
-  while (size > 0) {
-    ssize_t n = send(kControlFd, at, size, MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    at += n;
-    size -= static_cast<size_t>(n);
-  }
-  return true;
-}
-
-void send_frame(uint32_t type, const void* data, size_t size) {
-  protocol::Header header = {type, static_cast<uint32_t>(size)};
-  if (send_all(&header, sizeof header)) send_all(data, size);
-}
-
-// {u32 kind, i32 errno, three length-prefixed texts: call, entry, reason}; read by src/archive/frames.ts.
-void send_fault(const Fault& fault) {
-  archive::List<char> frame;
-  auto number = [&](uint32_t value) { frame.append(reinterpret_cast<const char*>(&value), sizeof value); };
-  auto text = [&](std::string_view value) {
-    number(static_cast<uint32_t>(value.size()));
-    frame.append(value.data(), value.size());
-  };
-  number(static_cast<uint32_t>(fault.kind()));
-  number(static_cast<uint32_t>(fault.error()));
-  text(fault.call());
-  text(fault.entry());
-  text(fault.reason());
-  send_frame(protocol::kFault, frame.data(), frame.size());
-}
 
 class Reporter : public archive::UnpackObserver {
  public:
@@ -86,9 +55,9 @@ bool read_orders(Orders& orders, Failure& f) {
   return r.ok() || fail(f, EPROTO, "plan", "malformed");
 }
 
-[[noreturn]] void give_up(const Failure& failure) {
-  send_frame(protocol::kFailed, &failure, sizeof failure);
-  _exit(1);
+int jail(Failure& failure) {
+  const Fd tree(archive::clone_directory(kDirectory, failure));
+  return tree ? archive::enter_jail(tree.get(), archive::JailFor::kWriting, failure) : -1;
 }
 
 // The process that reads the archive. `broker` leads to the one outside that sets overlay's marks.
@@ -97,8 +66,7 @@ bool read_orders(Orders& orders, Failure& f) {
   if (getppid() != parent) _exit(1);
   umask(0);
   Failure failure;
-  int root = orders.barriers.jail ? archive::enter_jail(kDirectory, failure)
-                                  : openat(kDirectory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int root = orders.barriers.jail ? jail(failure) : openat(kDirectory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (root < 0) {
     if (!failure.failed()) fail(failure, errno, "openat", ".");
     give_up(failure);
@@ -112,7 +80,7 @@ bool read_orders(Orders& orders, Failure& f) {
     send_fault(fault);
     _exit(1);
   }
-  if (orders.barriers.jail && !archive::confine(failure)) give_up(failure);
+  if (orders.barriers.jail && !archive::confine(archive::JailFor::kWriting, failure)) give_up(failure);
   Reporter reporter;
   archive::UnpackResult result;
   archive::OpaqueMarks marks(broker);

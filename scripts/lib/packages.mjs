@@ -20,6 +20,11 @@ export const BUILD_PACKAGES = [
     reason: 'jubako-init is static',
   },
   { package: 'zlib1g-dev', file: '/usr/include/zlib.h', reason: 'gzip of layers' },
+  {
+    package: 'libdeflate-dev',
+    file: '/usr/include/libdeflate.h',
+    reason: 'gzip of layers that are pushed, in parallel',
+  },
   { package: 'libzstd-dev', file: '/usr/include/zstd.h', reason: 'zstd layers' },
   { package: 'libssl-dev', file: '/usr/include/openssl/evp.h', reason: 'sha256 with the CPU instructions for it' },
 ]

@@ -33,8 +33,8 @@ const kinds: Readonly<Record<number, { code: ErrorCode; hint: string | undefined
   5: { code: 'ERR_JUBAKO_UNSUPPORTED', hint: undefined },
 }
 
-/** `kFault`: why the archive was refused. */
-export function decodeFault(payload: Buffer): JubakoError {
+/** `kFault`: why the worker stopped. */
+export function decodeFault(payload: Buffer, doing = 'cannot unpack the layer'): JubakoError {
   let at = 0
   const number = () => {
     at += 4
@@ -51,7 +51,7 @@ export function decodeFault(payload: Buffer): JubakoError {
   const what = reason !== '' ? reason : `${call}: ${errnoName(errno)}`
   return new JubakoError(
     kind.code,
-    `cannot unpack the layer: ${entry === '' ? '' : `entry '${printable(entry)}': `}${printable(what)}`,
+    `${doing}: ${entry === '' ? '' : `entry '${printable(entry)}': `}${printable(what)}`,
     {
       hint: errno === 28 ? 'the disk is full' : kind.hint,
       path: entry === '' ? undefined : entry,

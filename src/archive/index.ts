@@ -1,4 +1,12 @@
-/** Layers: tar archives to directories with overlayfs's whiteouts, in a jailed worker of jubako-init. */
+/** Layers and trees from and to tar archives, in jailed workers of jubako-init. */
 export type { UnpackResult } from './frames.js'
+export {
+  type PackedLayer,
+  type PackLayerOptions,
+  type PackOutput,
+  type PackTreeOptions,
+  packLayer,
+  packTree,
+} from './pack.js'
 export type { Barriers, Compression, UnpackLimits } from './plan.js'
 export { type UnpackedLayer, type UnpackOptions, unpackLayer } from './unpack.js'
