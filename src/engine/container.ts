@@ -12,6 +12,8 @@ import {
   requests,
   waitForExit,
 } from '../runtime/index.js'
+import { changesOf } from './diff.js'
+import type { Change, ProcessTable } from './container-types.js'
 import type { EngineContext } from './context.js'
 import { execIn } from './exec.js'
 import { inspectContainer } from './inspect.js'
@@ -20,6 +22,7 @@ import { signalName, signalNumber } from './signals.js'
 import { attachMask, type Launch, type Started, startContainer } from './start.js'
 import { snapshotOf, summaryOf } from './state.js'
 import { networkStats } from './stats.js'
+import { processTable } from './top.js'
 import type {
   Attachment,
   AttachOptions,
@@ -231,6 +234,18 @@ export class ContainerHandle implements Container {
 
   async summary(): Promise<ContainerSummary> {
     return summaryOf(this.context, this.config)
+  }
+
+  async top(psArguments: readonly string[] = []): Promise<ProcessTable> {
+    const { state } = snapshotOf(this.context, this.config)
+    if (state !== 'running' && state !== 'paused') throw notRunning(this.config)
+    const table = await processTable(this.#cgroup.processes(), psArguments)
+    this.#event('top')
+    return table
+  }
+
+  async changes(): Promise<Change[]> {
+    return changesOf(this.context, this.config)
   }
 
   async settings(): Promise<{ tty: boolean; stdin: boolean }> {

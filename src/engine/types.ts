@@ -1,7 +1,9 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Platform } from '../oci/platform.js'
+import type { Change, ProcessTable } from './container-types.js'
 import type { RegistryAuth, RegistrySettings } from './image-types.js'
 
+export type { Change, ProcessTable } from './container-types.js'
 export type { EngineEvent, EventOptions } from './event-types.js'
 export type * from './image-types.js'
 
@@ -334,6 +336,15 @@ export interface Container {
   summary(): Promise<ContainerSummary>
   /** What a client needs to know before it attaches. */
   settings(): Promise<{ tty: boolean; stdin: boolean }>
+  /**
+   * Its processes, as the host's ps(1) shows them.
+   *
+   * @param psArguments Default `-ef`.
+   * @throws JubakoError ERR_JUBAKO_STATE when it does not run
+   */
+  top(psArguments?: readonly string[]): Promise<ProcessTable>
+  /** What it changed in its root file system, whether it runs or not; sorted by path. */
+  changes(): Promise<Change[]>
   /** Docker's `inspect` shape. */
   inspect(): Promise<Record<string, unknown>>
   remove(options?: RemoveOptions): Promise<void>

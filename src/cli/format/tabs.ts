@@ -6,7 +6,7 @@ const PADDING = 3
  * Aligns tab separated columns as Go's text/tabwriter does: a column is a run of adjacent lines that all have a cell
  * ended by a tab there; the last cell of a line belongs to no column.
  */
-export function alignTabs(text: string): string {
+export function alignTabs(text: string, minWidth = MIN_WIDTH): string {
   const lines = text.split('\n').map((line) => line.split('\t'))
   const widths = lines.map((cells) => cells.map(() => 0))
   const depth = Math.max(0, ...lines.map((cells) => cells.length - 1))
@@ -15,7 +15,7 @@ export function alignTabs(text: string): string {
       let to = from
       while (to < lines.length && (lines[to] as string[]).length - 1 > column) to++
       const cells = lines.slice(from, to).map((line) => [...(line[column] as string)].length)
-      const width = Math.max(MIN_WIDTH, ...cells.map((length) => length + PADDING))
+      const width = Math.max(minWidth, ...cells.map((length) => length + PADDING))
       for (let line = from; line < to; line++) (widths[line] as number[])[column] = width
       from = Math.max(to, from + 1)
     }
