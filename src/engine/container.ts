@@ -12,9 +12,9 @@ import {
   requests,
   waitForExit,
 } from '../runtime/index.js'
-import { changesOf } from './diff.js'
 import type { Change, ProcessTable } from './container-types.js'
 import type { EngineContext } from './context.js'
+import { changesOf } from './diff.js'
 import { execIn } from './exec.js'
 import { inspectContainer } from './inspect.js'
 import { selectLog } from './logs.js'
