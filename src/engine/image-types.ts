@@ -2,7 +2,9 @@ import type { ProgressEvent } from '../images/index.js'
 import type { CredentialProvider, Credentials, RegistryOptions } from '../registry/index.js'
 
 export type {
+  ImageDetails,
   ImageHistoryEntry,
+  ImagePlatform,
   ImportedImage,
   PrunedImages,
   PruneImagesOptions,

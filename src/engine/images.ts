@@ -5,6 +5,7 @@ import type { ImageStore, ImageUser } from '../images/index.js'
 import { applyChanges } from './changes.js'
 import type { EngineContext } from './context.js'
 import type {
+  ImageDetails,
   ImageHistoryEntry,
   ImportedImage,
   ImportOptions,
@@ -20,6 +21,8 @@ import type { ImageSummary, LoadedImage, LoadOptions, PullOptions, PullResult } 
 export interface ImageApi {
   /** All images, newest first. */
   (): Promise<ImageSummary[]>
+  /** As the list, with stored sizes, platforms and whether a container uses it. */
+  details(): Promise<ImageDetails[]>
   /**
    * Brings an image from its registry, or finds that it is up to date.
    *
@@ -62,6 +65,7 @@ export interface ImageApi {
 export function imageApi(context: EngineContext): ImageApi {
   const { images } = context
   return Object.assign(async () => images.list(), {
+    details: () => images.details(new Set(context.store.all().map(({ imageId }) => imageId))),
     pull: (reference: string, options: PullOptions = {}) => images.pull(reference, options),
     pullAll: async (repository: string, options: PullOptions = {}) => images.pullAll(repository, options),
     push: (reference: string, options: PushOptions = {}) => images.push(reference, options),

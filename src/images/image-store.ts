@@ -19,6 +19,7 @@ import {
 import { RegistryClient, type RegistryOptions } from '../registry/index.js'
 import { isBuiltin, storeBuiltin } from './builtin.js'
 import { type Collected, collect } from './collect.js'
+import { imageDetails } from './details.js'
 import { chooseImage } from './document.js'
 import { historyOf, type ImageHistoryEntry } from './history.js'
 import { importImage } from './import.js'
@@ -41,6 +42,7 @@ import { saveImages } from './save/save.js'
 import { selectImages } from './save/select.js'
 import type {
   ExternalRoots,
+  ImageDetails,
   ImageSummary,
   ImportedImage,
   ImportOptions,
@@ -278,6 +280,11 @@ export class ImageStore {
   /** All images, newest first. */
   list(): ImageSummary[] {
     return summarize(this.#records)
+  }
+
+  /** As {@link list}, with what images take. @param used IDs of images that containers use */
+  details(used: ReadonlySet<string>): Promise<ImageDetails[]> {
+    return imageDetails({ content: this.content, layers: this.layers, records: this.#records, used })
   }
 
   /** One row of {@link list}, by name or ID. */

@@ -145,6 +145,28 @@ export interface ImageSummary {
   os: string
 }
 
+/** One platform that the name of an image stands for. */
+export interface ImagePlatform {
+  /** `os/arch[/variant]`. */
+  platform: string
+  /** Manifest. */
+  digest: Digest
+  /** Bytes of the unpacked layers; 0 when it is not here. */
+  size: number
+  /** Bytes of documents and layers as they are stored. */
+  contentSize: number
+}
+
+export interface ImageDetails extends ImageSummary {
+  /** What its name stands for: index or manifest. */
+  target: Digest
+  /** Bytes of documents and layers as they are stored. */
+  contentSize: number
+  /** Whether a container uses it. */
+  inUse: boolean
+  platforms: ImagePlatform[]
+}
+
 export type RemovedImage = { untagged: string } | { deleted: string }
 
 export interface ImportOptions extends OperationOptions {

@@ -1,6 +1,8 @@
 import t from 'tap'
+import { imageTree } from '../../src/cli/format/image-tree.js'
 import { filterContainers } from '../../src/cli/select/containers.js'
 import { filterImages } from '../../src/cli/select/images.js'
+import { pruneFilter } from '../../src/cli/select/prune-images.js'
 import { parseFilter } from '../../src/cli/values/filter.js'
 import type { ContainerSummary, ImageSummary } from '../../src/engine/types.js'
 
@@ -99,7 +101,69 @@ t.test('images', (t) => {
   t.strictSame(found('label!=x'), ['a debian:12 my/debian:13', 'c'])
   t.strictSame(found('before=sha256:b'), ['a debian:12 my/debian:13'])
   t.strictSame(found('since=localhost:5000/app'), ['c'])
+  t.strictSame(found('until=1970-01-01T00:00:00.002Z'), ['a debian:12 my/debian:13', 'b localhost:5000/app:latest'])
+  t.strictSame(found('since=a'), ['b localhost:5000/app:latest', 'c'], 'the beginning of an ID')
+  t.throws(() => found('dangling=maybe'), { message: "invalid filter 'dangling=[maybe]'" })
+  t.throws(() => found('before=nosuch'), { message: 'No such image: nosuch:latest' })
   t.throws(() => found('bogus=1'), { code: 'ERR_JUBAKO_INVALID_ARGUMENT' })
-  t.throws(() => found('before=gone'), { code: 'ERR_JUBAKO_INVALID_ARGUMENT' })
+  t.end()
+})
+
+t.test('image prune filters', (t) => {
+  const one = { id: 'sha256:a', tags: [], digests: [], createdAt: 5, size: 1, labels: { a: 'b' } }
+  const image = { ...one, architecture: 'amd64', os: 'linux' }
+  const test = (all: boolean, ...filters: string[]) => {
+    const made = pruneFilter(filters.map(parseFilter), all, 1000)
+    return [made.all, made.filter(image)]
+  }
+  t.strictSame(test(false), [false, true])
+  t.strictSame(test(false, 'dangling=false'), [true, true])
+  t.strictSame(test(true, 'dangling=1'), [false, true])
+  t.strictSame(test(true, 'label=a', 'label!=c'), [true, true])
+  t.strictSame(test(true, 'label!=a=b'), [true, false])
+  t.strictSame(test(true, 'until=995ms'), [true, true])
+  t.strictSame(test(true, 'until=996ms'), [true, false])
+  t.throws(() => test(true, 'until=zz'), { message: 'failed to parse value as time or duration: "zz"' })
+  t.throws(() => test(true, 'foo=bar'), { message: "invalid filter 'foo'" })
+  t.end()
+})
+
+t.test('images as a tree', (t) => {
+  const common = {
+    digests: [],
+    createdAt: 0,
+    labels: {},
+    architecture: 'amd64',
+    os: 'linux',
+    target: `sha256:${'1'.repeat(64)}`,
+  }
+  const platform = (name: string, size: number) => ({
+    platform: name,
+    digest: `sha256:${'2'.repeat(64)}`,
+    size,
+    contentSize: 0,
+  })
+  const images = [
+    {
+      ...common,
+      id: 'sha256:a',
+      tags: ['a:1', 'b:22'],
+      size: 1000,
+      contentSize: 500,
+      inUse: true,
+      platforms: [platform('linux/amd64', 1000), platform('linux/arm64', 0)],
+    },
+    { ...common, id: 'sha256:b', tags: [], size: 1, contentSize: 1, inUse: false, platforms: [] },
+  ]
+  t.strictSame(imageTree(images as never).split('\n'), [
+    'IMAGE            ID             DISK USAGE   CONTENT SIZE   EXTRA',
+    'a:1              111111111111        1.5kB           500B   U',
+    'b:22',
+    '├─ linux/amd64   222222222222          1kB             0B',
+    '└─ linux/arm64   222222222222           0B             0B',
+    '',
+    '<untagged>       111111111111           2B             1B',
+    '',
+  ])
   t.end()
 })

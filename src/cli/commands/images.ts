@@ -1,10 +1,23 @@
 import type { Command } from '../command.js'
-import { EXIT } from '../exit-codes.js'
+import { CodedError, EXIT } from '../exit-codes.js'
+import type { ParsedArgs } from '../flags/parse.js'
 import { imageRows, imageStyle } from '../format/image-row.js'
+import { imageTree } from '../format/image-tree.js'
 import { formatList } from '../format/list.js'
 import { shortId } from '../format/units.js'
 import { filterImages } from '../select/images.js'
 import type { Filter } from '../values/filter.js'
+
+/** Docker's refusals, in its words. */
+function checkTree(flags: ParsedArgs): void {
+  for (const name of ['quiet', 'no-trunc', 'digests', 'format'] as const) {
+    if (flags.has(name))
+      throw new CodedError(
+        `--${name === 'digests' ? 'show-digest' : name} is not yet supported with --tree`,
+        EXIT.failure,
+      )
+  }
+}
 
 export const command: Command = {
   spec: {
@@ -20,7 +33,7 @@ export const command: Command = {
       ['', 'format', 'string', "'table', 'table TEMPLATE', 'json' or a Go template"],
       ['', 'no-trunc', 'bool', 'Do not cut columns'],
       ['q', 'quiet', 'bool', 'Show IDs only'],
-      ['', 'tree', 'bool', 'Show platforms as a tree', { status: 'missing', reason: 'it is not built yet' }],
+      ['', 'tree', 'bool', 'Show names and platforms as a tree'],
     ],
   },
   async run(flags, context) {
@@ -30,7 +43,12 @@ export const command: Command = {
       ...flags.list<Filter>('filter'),
       ...(reference === undefined ? [] : [{ name: 'reference', value: reference, negated: false }]),
     ]
-    const images = filterImages(await engine.images(), filters).sort((a, b) => b.createdAt - a.createdAt)
+    if (flags.bool('tree')) {
+      checkTree(flags)
+      context.out.text(imageTree(filterImages(await engine.images.details(), filters)))
+      return EXIT.ok
+    }
+    const images = filterImages(await engine.images(), filters)
     const truncate = !flags.bool('no-trunc')
     const format = flags.string('format')
     if (flags.bool('quiet') && format === undefined) {

@@ -29,7 +29,8 @@ export function pruneFilter(
   return { all: everything, filter: (image) => tests.every((test) => test(image)) }
 }
 
-function untilTime(value: string, now: number): number {
+/** `until`: milliseconds since the epoch. */
+export function untilTime(value: string, now: number): number {
   try {
     return parseTime(value, now)
   } catch {
