@@ -2,16 +2,19 @@ import type { ProgressEvent } from '../images/index.js'
 import type { CredentialProvider, Credentials, RegistryOptions } from '../registry/index.js'
 
 export type {
+  Annotation,
   ImageDetails,
   ImageHistoryEntry,
   ImagePlatform,
   ImportedImage,
+  InspectedManifest,
+  ListedManifest,
   PrunedImages,
   PruneImagesOptions,
   PushedImage,
   SaveOptions,
 } from '../images/index.js'
-export type { CredentialProvider, Credentials, RegistryOptions } from '../registry/index.js'
+export type { CredentialProvider, Credentials, RegistryOptions, SearchResult } from '../registry/index.js'
 
 /** Credentials of one call, or where they come from. */
 export type RegistryAuth = Credentials | CredentialProvider
@@ -27,6 +30,12 @@ export interface PushOptions {
   /** Default: what the engine was opened with. */
   auth?: RegistryAuth
   onProgress?: (event: ProgressEvent) => void
+  signal?: AbortSignal
+}
+
+export interface SearchOptions {
+  /** Most results, 1 to 100. Default 25. */
+  limit?: number
   signal?: AbortSignal
 }
 

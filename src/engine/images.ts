@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { JubakoError } from '../errors/index.js'
+import { invalidArgument, JubakoError } from '../errors/index.js'
 import type { ImageStore, ImageUser } from '../images/index.js'
 import { applyChanges } from './changes.js'
 import type { EngineContext } from './context.js'
@@ -14,7 +14,10 @@ import type {
   PushedImage,
   PushOptions,
   SaveOptions,
+  SearchOptions,
+  SearchResult,
 } from './image-types.js'
+import { type ManifestApi, manifestApi } from './manifests.js'
 import type { ImageSummary, LoadedImage, LoadOptions, PullOptions, PullResult } from './types.js'
 
 /** Everything about images. Called as a function it lists them. */
@@ -58,6 +61,14 @@ export interface ImageApi {
   history(nameOrId: string, options?: { platform?: string }): Promise<ImageHistoryEntry[]>
   /** Removes images without a tag that no container uses, or with `all` every image that none uses. */
   prune(options?: PruneImagesOptions): Promise<PrunedImages>
+  /**
+   * Looks for repositories by a part of their name: `term`, or `registry/term`. Default: on Docker Hub.
+   *
+   * @param options.limit most results, 1 to 100. Default 25
+   */
+  search(term: string, options?: SearchOptions): Promise<SearchResult[]>
+  /** Lists of images for several platforms. */
+  readonly manifests: ManifestApi
   /** Gives an image another name. */
   tag(source: string, target: string): Promise<void>
 }
@@ -79,8 +90,18 @@ export function imageApi(context: EngineContext): ImageApi {
       context.events.emit({ type: 'image', action: 'prune', actor: { id: '', attributes } })
       return pruned
     },
+    search: async (term: string, options: SearchOptions = {}) => searchImages(images, term, options),
+    manifests: manifestApi(context.root, images),
     tag: (source: string, target: string) => images.tag(source, target),
   })
+}
+
+async function searchImages(images: ImageStore, text: string, options: SearchOptions): Promise<SearchResult[]> {
+  const { limit = 25, signal } = options
+  if (limit < 1 || limit > 100) throw invalidArgument(`limit ${limit} is outside the range of [1, 100]`)
+  if (text.includes('://')) throw invalidArgument(`invalid repository name (ex: "registry.domain.tld/myrepos")`)
+  const [, host, rest] = /^(localhost|[^/]*[.:][^/]*)\/(.*)$/.exec(text) ?? []
+  return images.registry.search(host ?? 'docker.io', rest ?? text.replace(/^library\//, ''), { limit, signal })
 }
 
 async function importImage(

@@ -6,6 +6,7 @@ import type { RegistryAuth, RegistrySettings } from './image-types.js'
 export type { Change, ProcessTable } from './container-types.js'
 export type { EngineEvent, EventOptions } from './event-types.js'
 export type * from './image-types.js'
+export type { ManifestApi, ManifestCallOptions } from './manifests.js'
 
 /** Options of `Engine.open`. No environment variable is read by the library. */
 export interface EngineOptions {

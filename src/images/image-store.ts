@@ -380,14 +380,14 @@ export class ImageStore {
     return typeof registry === 'function' ? registry() : registry
   }
 
-  /** Credentials of one call get a client of their own: its tokens end with it. */
-  async #withRegistry<T>(
-    auth: RegistryCallOptions['auth'],
-    work: (registry: RegistryClient) => Promise<T>,
-  ): Promise<T> {
+  #withRegistry<T>(auth: RegistryCallOptions['auth'], work: (registry: RegistryClient) => Promise<T>): Promise<T> {
     if (auth === undefined) return work(this.registry)
-    const credentials = typeof auth === 'function' ? auth : () => auth
-    const client = new RegistryClient({ ...this.#registryOptions(), credentials })
+    return this.withRegistry({ credentials: typeof auth === 'function' ? auth : () => auth }, work)
+  }
+
+  /** Works with a client that has options of its own: its connections and tokens end with the work. */
+  async withRegistry<T>(options: RegistryOptions, work: (registry: RegistryClient) => Promise<T>): Promise<T> {
+    const client = new RegistryClient({ ...this.#registryOptions(), ...options })
     try {
       return await work(client)
     } finally {

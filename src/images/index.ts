@@ -4,4 +4,10 @@ export type { ImageHistoryEntry } from './history.js'
 export { ImageStore, type ImageStoreOptions } from './image-store.js'
 export type { LayerRecord, LayerStore } from './layer-store.js'
 export type { OuterDecoders } from './load/decompress.js'
+export {
+  type Annotation,
+  type InspectedManifest,
+  type ListedManifest,
+  ManifestLists,
+} from './manifest-lists.js'
 export type * from './types.js'

@@ -52,7 +52,7 @@ export class Layout {
 const NAME_LIMIT = 240
 
 /** `/` becomes `~`, which no reference contains. Names too long for a file are hashed; the file tells the reference. */
-function referenceFileName(reference: string): string {
+export function referenceFileName(reference: string): string {
   const name = `${reference.replaceAll('/', '~')}.json`
   return name.length <= NAME_LIMIT ? name : `~${digestHex(digestOf(reference))}.json`
 }

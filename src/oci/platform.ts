@@ -85,6 +85,23 @@ function badPlatform(text: string): JubakoError {
   })
 }
 
+/** A platform as documents have it, without what is not said. */
+export function encodePlatform(platform: Platform): Record<string, unknown> {
+  const { os, architecture, variant } = platform
+  return {
+    architecture,
+    os,
+    ...(platform['os.version'] && { 'os.version': platform['os.version'] }),
+    ...(platform['os.features']?.length && { 'os.features': platform['os.features'] }),
+    ...(variant && { variant }),
+  }
+}
+
+/** Whether there is such a system and such an architecture. */
+export function isKnownPlatform({ os, architecture }: Platform): boolean {
+  return KNOWN_SYSTEMS.has(os) && KNOWN_ARCHITECTURES.has(architecture)
+}
+
 /** `os/arch[/variant]`. */
 export function formatPlatform(platform: Platform): string {
   const { os, architecture, variant } = platform

@@ -5,6 +5,7 @@ import { discardBody, readWithDeadline } from './body.js'
 import { networkError } from './failures.js'
 import type { Credentials, RegistryOptions } from './options.js'
 import { Repository } from './repository.js'
+import { type SearchResult, search } from './search.js'
 import { Session } from './session.js'
 import { type Response, Transport } from './transport.js'
 
@@ -30,6 +31,23 @@ export class RegistryClient {
       this.#sessions.set(reference.domain, session)
     }
     return new Repository(session, reference.path)
+  }
+
+  /**
+   * Looks for repositories by a part of their name.
+   *
+   * @param registry host with port, `docker.io` for Docker Hub
+   * @param options.limit most results, 1 to 100. Default 25
+   * @throws JubakoError `ERR_JUBAKO_NOT_FOUND` when the registry offers no search
+   */
+  search(
+    registry: string,
+    term: string,
+    options: { limit?: number; signal?: AbortSignal | undefined } = {},
+  ): Promise<SearchResult[]> {
+    // Docker Hub answers searches at another host than pulls.
+    const session = new Session(registry === 'docker.io' ? 'index.docker.io' : registry, this.#transport, this.#options)
+    return search(session, term, options.limit ?? 25, options.signal)
   }
 
   /**

@@ -11,4 +11,5 @@ export type {
   RetryOptions,
 } from './options.js'
 export { type CallOptions, Repository } from './repository.js'
+export type { SearchResult } from './search.js'
 export type { BlobSource, UploadOptions } from './upload.js'

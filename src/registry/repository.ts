@@ -1,4 +1,4 @@
-import { JubakoError } from '../errors/index.js'
+import { isJubakoError, JubakoError } from '../errors/index.js'
 import {
   type Descriptor,
   type Digest,
@@ -8,11 +8,13 @@ import {
   isTag,
   LIMITS,
   MANIFEST_ACCEPT,
+  parseManifest,
 } from '../oci/index.js'
 import { discardBody, readAll } from './body.js'
 import { downloadBlob } from './download.js'
 import { networkError } from './failures.js'
 import type { BlobSink, ManifestDocument } from './options.js'
+import { nextPage } from './pages.js'
 import type { Call, Session } from './session.js'
 import type { Response } from './transport.js'
 import { type BlobSource, type UploadOptions, uploadBlob } from './upload.js'
@@ -94,6 +96,27 @@ export class Repository {
     return uploadBlob(this.#session, this.name, call, blob, source, options)
   }
 
+  /**
+   * Takes a blob over from another repository of the same registry, or finds it here already.
+   *
+   * @returns false when the registry does not do so: then nothing is here
+   */
+  async mountBlob(digest: Digest, from: string, options: CallOptions = {}): Promise<boolean> {
+    const scope = `${this.#scope('pull,push')} repository:${from}:pull`
+    const call = { ...this.#blobCall(digest, options), scope }
+    if (await this.#exists(call)) return true
+    const path = `/v2/${this.name}/blobs/uploads/?mount=${digest}&from=${encodeURIComponent(from)}`
+    const response = await this.#session.call({
+      ...call,
+      path,
+      method: 'POST',
+      body: Buffer.alloc(0),
+      accept: [201, 202],
+    })
+    discardBody(response.body)
+    return response.status === 201
+  }
+
   /** Whether the repository has a manifest or index, asked with the right to push. */
   hasManifest(digest: Digest, options: CallOptions = {}): Promise<boolean> {
     const call = this.#manifestCall(digest, options)
@@ -127,6 +150,43 @@ export class Repository {
       const { response, bytes } = await this.#read(call, LIMITS.manifestBytes)
       yield* parseTags(bytes, `registry ${this.registry}: ${call.what}`)
       path = nextPage(response)
+    }
+  }
+
+  /**
+   * What refers to a manifest by its `subject`: signatures, software lists and other artifacts (distribution-spec,
+   * "Listing Referrers"), also from registries that keep them under a tag.
+   *
+   * @param options.artifactType only those of this type
+   */
+  async referrers(digest: Digest, options: CallOptions & { artifactType?: string } = {}): Promise<Descriptor[]> {
+    const { artifactType } = options
+    const found: Descriptor[] = []
+    let path: string | undefined = `/v2/${this.name}/referrers/${digest}`
+    if (artifactType !== undefined) path += `?artifactType=${encodeURIComponent(artifactType)}`
+    while (path !== undefined) {
+      const what = `referrers of ${digest} in ${this.name}`
+      const call: Call = { ...this.#call(options), path, what, method: 'GET', accept: [200, 404] }
+      const { response, bytes } = await this.#read(call, LIMITS.manifestBytes)
+      if (response.status === 404) {
+        found.push(...(await this.#taggedReferrers(digest, options)))
+        break
+      }
+      found.push(...readIndex(bytes, `registry ${this.registry}: ${what}`))
+      path = nextPage(response)
+    }
+    // Registries may leave the choice to the client.
+    return artifactType === undefined ? found : found.filter((one) => one.artifactType === artifactType)
+  }
+
+  /** The specification's way for registries without that listing: an index under a tag made of the digest. */
+  async #taggedReferrers(digest: Digest, options: CallOptions): Promise<Descriptor[]> {
+    try {
+      const { bytes } = await this.getManifest(digest.replace(':', '-'), options)
+      return readIndex(bytes, `registry ${this.registry}: referrers of ${digest}`)
+    } catch (error) {
+      if (isJubakoError(error, 'ERR_JUBAKO_NOT_FOUND')) return []
+      throw error
     }
   }
 
@@ -188,10 +248,7 @@ function parseTags(bytes: Buffer, what: string): string[] {
   }
 }
 
-/** The `Link` header's next page, on the same origin only. */
-function nextPage(response: Response): string | undefined {
-  const link = /<([^>]+)>\s*;\s*rel="?next"?/.exec(String(response.headers.link ?? ''))?.[1]
-  if (link === undefined) return undefined
-  const url = new URL(link, response.url)
-  return url.origin === response.url.origin ? url.pathname + url.search : undefined
+function readIndex(bytes: Buffer, what: string): Descriptor[] {
+  const document = parseManifest(bytes, undefined, what)
+  return document.kind === 'index' ? document.manifests : []
 }
