@@ -100,6 +100,13 @@ void reply(Supervisor& s, Client& client, int error) {
   send_frame(s, client, protocol::kDone, &value, sizeof value);
 }
 
+// Between two lives there is nobody to get the signal, and that is no failure.
+int send_signal(Supervisor& s, int signal) {
+  if (s.waiting) return 0;
+  if (s.reaped || !s.pidfd) return ESRCH;
+  return sys::pidfd_send_signal(s.pidfd.get(), signal) < 0 ? errno : 0;
+}
+
 void handle(Supervisor& s, Client& client, uint32_t type, const uint8_t* data, uint32_t size) {
   switch (type) {
     case protocol::kAttach:
@@ -116,13 +123,21 @@ void handle(Supervisor& s, Client& client, uint32_t type, const uint8_t* data, u
       if (s.terminal >= 0) set_window_size(s.terminal, rows, columns);
       break;
     }
-    case protocol::kKill: {
+    case protocol::kKill:
+    case protocol::kStop: {
       int32_t signal = 0;
       if (size >= 4) memcpy(&signal, data, 4);
-      int error = s.reaped || !s.pidfd ? ESRCH : sys::pidfd_send_signal(s.pidfd.get(), signal) < 0 ? errno : 0;
-      reply(s, client, error);
+      if (type == protocol::kStop) s.stopping = true;
+      reply(s, client, send_signal(s, signal));
       break;
     }
+    case protocol::kPolicy:
+      if (size >= 8) {
+        memcpy(&s.plan.settings.restart, data, 4);
+        memcpy(&s.plan.settings.restart_max, data + 4, 4);
+      }
+      reply(s, client, size >= 8 ? 0 : EINVAL);
+      break;
     case protocol::kWait:
       client.waits = true;
       if (s.started) {

@@ -105,18 +105,27 @@ bool cgroup_devices(Supervisor&, Reader& r, Failure& f) {
   return syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach) == 0 || fail(f, errno, "bpf", path);
 }
 
-// flock, which another process can try without taking it from us: who fails sees a container that lives.
+// A lock that another process can ask about without taking it from us: who fails sees a container that lives. A
+// supervisor that ends unlinks its file, so what was locked must still be what has the name.
 bool lock(Supervisor& s, Reader& r, Failure& f) {
   const char* path = r.text();
-  Fd fd(sys::open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
-  if (!fd) return fail(f, errno, "open", path);
-  struct flock lock = {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  if (fcntl(fd.get(), F_OFD_SETLK, &lock) < 0) return fail(f, errno, "fcntl", path);
-  if (ftruncate(fd.get(), 0) < 0) return fail(f, errno, "ftruncate", path);
-  s.lock = fd.release();
-  return true;
+  for (;;) {
+    Fd fd(sys::open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+    if (!fd) return fail(f, errno, "open", path);
+    struct flock lock = {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    if (fcntl(fd.get(), F_OFD_SETLK, &lock) < 0) {
+      s.denied = true;
+      return fail(f, errno, "fcntl", path);
+    }
+    struct stat ours, named;
+    if (fstat(fd.get(), &ours) < 0) return fail(f, errno, "fstat", path);
+    Fd now(sys::open_file(path, O_PATH | O_NOFOLLOW));
+    if (!now || fstat(now.get(), &named) < 0 || named.st_ino != ours.st_ino) continue;
+    s.lock = fd.release();
+    return true;
+  }
 }
 
 bool listen_on(Supervisor& s, Reader& r, Failure& f) {
@@ -166,6 +175,23 @@ bool unlink_file(Supervisor&, Reader& r, Failure& f) {
   return sys::remove_file(path) == 0 || errno == ENOENT || fail(f, errno, "unlink", path);
 }
 
+// Gives the container's name back. It may have been renamed since the plan was made: then a link in its directory says
+// what it is called. Only a name that still stands for this container is taken away.
+bool release_name(Supervisor&, Reader& r, Failure& f) {
+  const char* names = r.text();
+  const char* directory = r.text();
+  const char* name = r.text();
+  const char* id = r.text();
+  char path[4096], renamed[300], holder[128];
+  snprintf(path, sizeof path, "%s/renamed", directory);
+  ssize_t n = sys::read_link(path, renamed, sizeof renamed - 1);
+  if (n > 0) renamed[n] = 0;
+  snprintf(path, sizeof path, "%s/%s", names, n > 0 ? renamed : name);
+  n = sys::read_link(path, holder, sizeof holder - 1);
+  if (n < 0 || static_cast<size_t>(n) < strlen(id) || strncmp(holder, id, strlen(id)) != 0) return true;
+  return sys::remove_file(path) == 0 || errno == ENOENT || fail(f, errno, "unlink", path);
+}
+
 bool remove_empty(Supervisor&, Reader& r, Failure& f) {
   const char* path = r.text();
   return sys::remove_directory(path) == 0 || errno == ENOENT || errno == ENOTEMPTY || errno == EBUSY ||
@@ -198,6 +224,7 @@ constexpr Act kActs[] = {
     {kUnlink, unlink_file},
     {kRmdir, remove_empty},
     {kEvent, write_event},
+    {kReleaseName, release_name},
     {kFail, fail_on_purpose},
 };
 
@@ -251,8 +278,7 @@ bool run_host_steps(Supervisor& s, StepList steps, Failure& f) {
   return true;
 }
 
-void run_exit_steps(Supervisor& s) {
-  StepList steps = s.plan.exit;
+void run_exit_steps(Supervisor& s, StepList steps) {
   Step step;
   while (steps.next(step)) {
     Failure ignored;

@@ -91,6 +91,19 @@ void Log::put(const char* data, size_t size) {
   }
 }
 
+const char* json_escape(uint8_t c, char (&room)[8]) {
+  switch (c) {
+    case '"': return "\\\"";
+    case '\\': return "\\\\";
+    case '\n': return "\\n";
+    case '\r': return "\\r";
+    case '\t': return "\\t";
+  }
+  if (c >= 0x20) return nullptr;
+  snprintf(room, sizeof room, "\\u%04x", c);
+  return room;
+}
+
 void Log::put_escaped(const uint8_t* data, size_t size) {
   size_t plain = 0;
   for (size_t i = 0; i < size; i++) {
@@ -98,19 +111,9 @@ void Log::put_escaped(const uint8_t* data, size_t size) {
     if (c >= 0x20 && c != '"' && c != '\\') continue;
     put(reinterpret_cast<const char*>(data) + plain, i - plain);
     plain = i + 1;
-    char escape[8] = {'\\'};
-    const char* known = c == '"'    ? "\\\""
-                        : c == '\\' ? "\\\\"
-                        : c == '\n' ? "\\n"
-                        : c == '\r' ? "\\r"
-                        : c == '\t' ? "\\t"
-                                    : "";
-    if (*known) {
-      put(known, 2);
-    } else {
-      snprintf(escape, sizeof escape, "\\u%04x", c);
-      put(escape, 6);
-    }
+    char room[8];
+    const char* escape = json_escape(c, room);
+    put(escape, strlen(escape));
   }
   put(reinterpret_cast<const char*>(data) + plain, size - plain);
 }

@@ -16,6 +16,9 @@ struct LogStream {
   size_t size = 0;
 };
 
+// What JSON wants for a byte of text; nullptr: the byte itself.
+const char* json_escape(uint8_t c, char (&room)[8]);
+
 class Log {
  public:
   // A failing disk never stops the container: what cannot be written is counted and named once it works again.

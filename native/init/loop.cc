@@ -41,11 +41,12 @@ namespace {
 
 // Set-up touched most of the program; waiting needs one page of it. The others stay in the page cache and come back by
 // a fault, so an idle supervisor costs next to nothing. Forgetting and waiting are one function without a call.
-__attribute__((noinline)) int wait_forgetful(int epoll, struct epoll_event* events, int count, uintptr_t page) {
+__attribute__((noinline)) int wait_forgetful(int epoll, struct epoll_event* events, int count, int timeout,
+                                            uintptr_t page) {
   uintptr_t from = reinterpret_cast<uintptr_t>(&__executable_start) & ~(page - 1);
   uintptr_t to = reinterpret_cast<uintptr_t>(&etext) & ~(page - 1);
   sys::raw(SYS_madvise, static_cast<long>(from), static_cast<long>(to - from), MADV_DONTNEED);
-  return static_cast<int>(sys::raw(SYS_epoll_pwait, epoll, reinterpret_cast<long>(events), count, -1));
+  return static_cast<int>(sys::raw(SYS_epoll_pwait, epoll, reinterpret_cast<long>(events), count, timeout));
 }
 
 void command_runs(Supervisor& s) {
@@ -53,6 +54,8 @@ void command_runs(Supervisor& s) {
   s.started_ms = now_ms();
   record_start(s);
   event(s, s.plan.settings.event_started, "");
+  if (s.plan.settings.life_limit_ms) arm(s, kLifeLimit, static_cast<int64_t>(s.plan.settings.life_limit_ms));
+  start_health(s);
   int32_t pid = s.pid;
   broadcast(s, protocol::kStarted, &pid, sizeof pid);
 }
@@ -125,6 +128,7 @@ void dispatch(Supervisor& s, const struct epoll_event& event) {
     if (output.fd >= 0 && event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) output_event(s, output);
     return;
   }
+  if (health_event(s, who)) return;
   auto* client = static_cast<Client*>(who);
   if (client->fd >= 0) client_event(s, *client, event.events);
 }
@@ -141,16 +145,25 @@ bool must_flush(const Supervisor& s) {
 
 }  // namespace
 
-void supervise(Supervisor& s) {
+int wait_and_dispatch(Supervisor& s, int milliseconds) {
   // After a quiet moment it forgets, once, and then waits without waking up.
   constexpr int kQuietMs = 200;
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  while (!s.reaped) {
-    struct epoll_event events[16];
-    int n = epoll_wait(s.epoll, events, 16, kQuietMs);
-    if (n == 0) n = wait_forgetful(s.epoll, events, 16, page);
-    for (int i = 0; i < n && !s.reaped; i++) dispatch(s, events[i]);
-  }
+  static const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  struct epoll_event events[16];
+  bool long_wait = milliseconds < 0 || milliseconds > kQuietMs;
+  int n = epoll_wait(s.epoll, events, 16, long_wait ? kQuietMs : milliseconds);
+  if (n == 0 && long_wait)
+    n = wait_forgetful(s.epoll, events, 16, milliseconds < 0 ? -1 : milliseconds - kQuietMs, page);
+  bool was_reaped = s.reaped;
+  for (int i = 0; i < n && s.reaped == was_reaped; i++) dispatch(s, events[i]);
+  run_timers(s);
+  return n;
+}
+
+void supervise(Supervisor& s) {
+  while (!s.reaped) wait_and_dispatch(s, timer_wait(s));
+  for (Timer timer : {kLifeLimit, kStopTimeout}) disarm(s, timer);
+  end_health(s);
   unwatch(s, s.pidfd.get());
   read_oom(s);
   if (s.plan.settings.kill_on_end) kill_everything(s);
@@ -167,10 +180,7 @@ void supervise(Supervisor& s) {
       }
       continue;
     }
-    struct epoll_event events[16];
-    int n = epoll_wait(s.epoll, events, 16, 30000);
-    if (n == 0) break;  // a client that takes nothing for half a minute after the end
-    for (int i = 0; i < n; i++) dispatch(s, events[i]);
+    if (wait_and_dispatch(s, 30000) == 0) break;  // a client that takes nothing for half a minute after the end
   }
   for (Output& output : s.outputs) s.log.end(output.log);
 }

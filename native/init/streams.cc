@@ -62,6 +62,23 @@ bool pump(Supervisor& s, Output& output) {
 
 }  // namespace
 
+void close_streams(Supervisor& s) {
+  for (Output& output : s.outputs) {
+    if (output.fd >= 0) close_output(s, output);
+  }
+  if (s.input >= 0) {
+    unwatch(s, s.input);
+    close(s.input);
+    s.input = -1;
+  }
+  free(s.input_pending);
+  s.input_pending = nullptr;
+  s.input_pending_size = s.input_pending_at = 0;
+  s.input_closing = false;
+  if (s.terminal_peer >= 0) close(s.terminal_peer);
+  s.terminal = s.terminal_peer = -1;
+}
+
 void watch_clients(Supervisor& s, bool on);
 void resume_clients(Supervisor& s);
 

@@ -68,16 +68,22 @@ bool start_child(Supervisor& s, Failure& f) {
   return true;
 }
 
+// Once, before the first life.
 bool set_up(Supervisor& s, Failure& f) {
   s.epoll = epoll_create1(EPOLL_CLOEXEC);
   if (s.epoll < 0) return fail(f, errno, "epoll_create1");
   fcntl(kControlFd, F_SETFD, FD_CLOEXEC);
   add_client(s, kControlFd, true);
   s.clients[0].attached = s.plan.settings.attach_mask;
-  if (!run_host_steps(s, s.plan.host, f)) return false;
+  if (!run_host_steps(s, s.plan.begin, f)) return false;
   if (s.listener >= 0) watch(s, s.listener, EPOLLIN, &s.listener);
   if (*s.plan.settings.log_path)
     s.log.open(s.plan.settings.log_path, s.plan.settings.log_max_size, s.plan.settings.log_max_files);
+  return true;
+}
+
+bool begin_life(Supervisor& s, Failure& f) {
+  if (!run_host_steps(s, s.plan.host, f)) return false;
   f.op = kStdio;
   if (!open_streams(s, f)) return false;
   f.op = kClone;
@@ -92,6 +98,36 @@ bool set_up(Supervisor& s, Failure& f) {
   // A child that failed already does not listen any more; its failure is in the socket.
   send(s.status, "G", 1, MSG_NOSIGNAL);
   return true;
+}
+
+// From the host steps to what is to be said of the end. False when it did not come to life.
+bool live(Supervisor& s, Failure& f) {
+  if (!begin_life(s, f)) return false;
+  supervise(s);
+  if (s.failed) f = s.failure;
+  return !s.failed;
+}
+
+// Nothing of one life is left for the next but the log, the socket and who asks nothing of this one.
+void end_life(Supervisor& s) {
+  for (Client& client : s.clients) {
+    if (client.fd < 0) continue;
+    bool stays = client.pending_size == client.pending_at && (client.owner || (!client.waits && !client.attached));
+    if (stays)
+      client.attached = 0;
+    else
+      drop_client(s, client);
+  }
+  close_streams(s);
+  if (s.status >= 0) {
+    unwatch(s, s.status);
+    close(s.status);
+  }
+  s.status = -1;
+  s.pidfd.reset();
+  s.pid = -1;
+  s.started = s.reaped = s.killed = false;
+  s.exit = {};
 }
 
 // Sends what is left to send before the sockets close.
@@ -115,20 +151,36 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
   if (plan.size == 0 && !failure.failed()) return 0;
   bool ready = !failure.failed() && decode_plan(plan.data, plan.size, s.plan, failure) && prepare(s, failure) &&
                set_up(s, failure);
-  if (ready) {
-    supervise(s);
-    if (s.failed) failure = s.failure;
-  }
-  if (!ready || s.failed) {
-    broadcast(s, protocol::kFailed, &failure, sizeof failure);
-  } else {
+  for (bool again = ready; again;) {
+    ready = live(s, failure);
+    if (!ready) break;
+    again = wants_restart(s);
+    s.exit.restarting = again;
     event_exit(s);
     record_exit(s);
     broadcast(s, protocol::kExit, &s.exit, sizeof s.exit);
+    if (*s.plan.settings.kill_path) kill_everything(s);
+    if (!again) break;
+    run_exit_steps(s, s.plan.exit);
+    protocol::ExitInfo last = s.exit;
+    end_life(s);
+    again = wait_for_restart(s);
+    if (again) continue;
+    // Stopped while it waited: its last end was the end.
+    s.exit = last;
+    s.exit.restarting = 0;
+    record_exit(s);
   }
-  if (s.plan.settings.kill_path && *s.plan.settings.kill_path && ready) kill_everything(s);
+  if (!ready) {
+    if (s.failed && *s.plan.settings.kill_path) kill_everything(s);
+    record_failure(s, failure);
+    broadcast(s, protocol::kFailed, &failure, sizeof failure);
+  }
   finish(s);
-  run_exit_steps(s);
+  if (!s.denied) {
+    run_exit_steps(s, s.plan.exit);
+    run_exit_steps(s, s.plan.end);
+  }
   // The control socket closes last: its end of file says that everything is gone.
   return 0;
 }

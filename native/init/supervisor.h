@@ -36,11 +36,16 @@ struct Output {
   LogStream log;
 };
 
+enum Timer { kLifeLimit, kBackOff, kProbe, kProbeTimeout, kStopTimeout, kTimerCount };
+
+struct Health;
+
 struct Supervisor {
   Plan plan;
   int epoll = -1;
   int listener = -1;
   int lock = -1;
+  bool denied = false;  // another supervisor has the lock: what is there is its own
   Client clients[kMaxClients];
   Output outputs[2];
   int input = -1;  // write end of standard input, or the terminal
@@ -61,6 +66,13 @@ struct Supervisor {
   int64_t started_ms = 0;
   protocol::ExitInfo exit = {};
   bool killed = false;
+  int64_t timers[kTimerCount] = {};  // when they are due by the steady clock in milliseconds; 0: never
+  bool stopping = false;             // somebody wants its end: it is not started again
+  bool restart_anyway = false;       // the end that comes is for a new start
+  bool waiting = false;              // for the next start
+  uint32_t restarts = 0;
+  uint32_t back_off_ms = 0;
+  Health* health = nullptr;
 };
 
 // clients.cc
@@ -82,26 +94,56 @@ bool write_input(Supervisor& s, const uint8_t* data, size_t size);
 void input_event(Supervisor& s);
 void close_input(Supervisor& s);
 
+void close_streams(Supervisor& s);
+
 // host_steps.cc
 bool run_host_steps(Supervisor& s, StepList steps, Failure& f);
-void run_exit_steps(Supervisor& s);
+void run_exit_steps(Supervisor& s, StepList steps);
 void kill_everything(Supervisor& s);
 
 // record.cc
 void record_start(Supervisor& s);
 void record_exit(Supervisor& s);
 void read_oom(Supervisor& s);
+void record_failure(Supervisor& s, const Failure& failure);
+// Writes a file that readers see whole: to `path`.tmp first.
+void replace_file(const char* path, const char* text, size_t size);
 int64_t now_ms();
 
 // events.cc
 // `action` is a JSON string, `more` further attributes: `,"name":"value"`.
 void event(const Supervisor& s, const char* action, const char* more);
 void event_exit(const Supervisor& s);
+// timers.cc
+int64_t steady_ms();
+void arm(Supervisor& s, Timer timer, int64_t milliseconds);
+void disarm(Supervisor& s, Timer timer);
+// Milliseconds until the next one is due, -1: none.
+int timer_wait(const Supervisor& s);
+void run_timers(Supervisor& s);
+
+// restart.cc
+// Decides, when it has ended, whether it is started again.
+bool wants_restart(Supervisor& s);
+// Waits until the next start is due; false when a stop came instead.
+bool wait_for_restart(Supervisor& s);
+// A stop of the supervisor's own: the signal, and SIGKILL later.
+void stop_container(Supervisor& s);
+
+// health.cc
+void start_health(Supervisor& s);
+void end_health(Supervisor& s);
+void probe(Supervisor& s);
+void probe_timed_out(Supervisor& s);
+// Whether the event was one of the health check's.
+bool health_event(Supervisor& s, void* who);
 
 // loop.cc
 void watch(Supervisor& s, int fd, uint32_t events, void* who);
 void rewatch(Supervisor& s, int fd, uint32_t events, void* who);
 void unwatch(Supervisor& s, int fd);
 void supervise(Supervisor& s);
+// One round of waiting and acting, for at most `milliseconds` (-1: as long as it takes). Returns what epoll_wait did.
+int wait_and_dispatch(Supervisor& s, int milliseconds);
 
 }  // namespace jubako

@@ -17,6 +17,20 @@ StepList step_list(Reader& reader) {
   return StepList(Reader(body.data, body.size));
 }
 
+void decode_health(Reader& r, HealthSettings& health) {
+  health.plan = r.bytes();
+  health.title = r.text();
+  health.path = r.text();
+  health.interval = r.u64();
+  health.timeout = r.u64();
+  health.start_period = r.u64();
+  health.start_interval = r.u64();
+  health.retries = r.u32();
+  health.action = static_cast<HealthAction>(r.u32());
+  health.paused_path = r.text();
+  health.paused_text = r.text();
+}
+
 }  // namespace
 
 bool decode_plan(const uint8_t* data, size_t size, Plan& plan, Failure& f) {
@@ -38,7 +52,8 @@ bool decode_plan(const uint8_t* data, size_t size, Plan& plan, Failure& f) {
   s.log_max_size = r.u64();
   s.log_max_files = r.u32();
   s.exit_path = r.text();
-  s.lock_path = r.text();
+  s.state_path = r.text();
+  s.state_text = r.text();
   s.oom_path = r.text();
   s.oom_key = r.text();
   s.kill = static_cast<KillKind>(r.u32());
@@ -52,10 +67,18 @@ bool decode_plan(const uint8_t* data, size_t size, Plan& plan, Failure& f) {
   s.events_subject = r.text();
   s.event_started = r.text();
   s.event_ended = r.text();
+  s.restart = static_cast<RestartPolicy>(r.u32());
+  s.restart_max = r.u32();
+  s.life_limit_ms = r.u64();
+  s.stop_signal = r.i32();
+  s.stop_timeout_ms = static_cast<int64_t>(r.u64());
+  decode_health(r, s.health);
+  plan.begin = step_list(r);
   plan.host = step_list(r);
   plan.beside = step_list(r);
   plan.child = step_list(r);
   plan.exit = step_list(r);
+  plan.end = step_list(r);
   if (!r.ok() || r.left() != 0) return fail(f, EPROTO, "plan", "malformed");
   return true;
 }

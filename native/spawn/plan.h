@@ -1,4 +1,4 @@
-// The plan of one process as src/runtime made it: settings, then four lists of steps. Decoded in place; every string
+// The plan of one process as src/runtime made it: settings, then lists of steps. Decoded in place; every string
 // stays in the buffer. src/native/plan.ts writes exactly these fields in this order.
 #pragma once
 
@@ -50,6 +50,22 @@ enum class KillKind : uint32_t {
   kProcs = 2,       // freeze, kill every pid in the path, thaw
 };
 
+enum class RestartPolicy : uint32_t { kNo = 0, kOnFailure = 1, kAlways = 2, kUnlessStopped = 3 };
+
+enum class HealthAction : uint32_t { kNone = 0, kKill = 1, kRestart = 2, kStop = 3 };
+
+// A command that is executed in the container from time to time to see whether it is well. Times in milliseconds.
+struct HealthSettings {
+  Bytes plan;  // of role exec, with both outputs to the control socket; empty: no checks
+  const char* title = "";
+  const char* path = "";  // where the results go
+  uint64_t interval = 0, timeout = 0, start_period = 0, start_interval = 0;
+  uint32_t retries = 0;
+  HealthAction action = HealthAction::kNone;
+  const char* paused_path = "";  // no checks while this file contains that text
+  const char* paused_text = "";
+};
+
 struct Settings {
   uint64_t clone_flags = 0;
   const char* into_cgroup = "";  // directory for CLONE_INTO_CGROUP; empty: none
@@ -63,7 +79,8 @@ struct Settings {
   uint64_t log_max_size = 0;  // bytes, 0: no rotation
   uint32_t log_max_files = 1;
   const char* exit_path = "";  // where the exit record goes; empty: nowhere
-  const char* lock_path = "";  // gets {"pid":...} when started; the file that kLock locked
+  const char* state_path = "";  // gets {"pid":...} when started; empty: nowhere
+  const char* state_text = "";  // further JSON members of that record, each with a comma before it
   const char* oom_path = "";
   const char* oom_key = "";
   KillKind kill = KillKind::kInit;
@@ -77,11 +94,20 @@ struct Settings {
   const char* events_subject = "";    // JSON: the members that say what the event is about, `attributes` still open
   const char* event_started = "";     // JSON string: the action when the command runs, and when it ended
   const char* event_ended = "";
+  RestartPolicy restart = RestartPolicy::kNo;
+  uint32_t restart_max = 0;    // on failure: most restarts, 0: no end
+  uint64_t life_limit_ms = 0;  // then it is killed; 0: never
+  int32_t stop_signal = 15;    // how a stop of its own begins
+  int64_t stop_timeout_ms = 10000;
+  HealthSettings health;
 };
 
 struct Plan {
   Settings settings;
-  StepList host, beside, child, exit;
+  StepList begin;                // once, before all
+  StepList host, beside, child;  // at each start
+  StepList exit;                 // after each end
+  StepList end;                  // once, after all
 };
 
 bool decode_plan(const uint8_t* data, size_t size, Plan& plan, Failure& f);

@@ -30,6 +30,8 @@ enum Type : uint32_t {
   kWait = 69,        // nothing: send kStarted (if it did) and kExit
   kGetPidfd = 70,    // nothing
   kPlan = 71,        // the first frame on the control socket: what to do
+  kStop = 72,        // i32 signal: as kKill, and it is not started again; ends a wait for the next start
+  kPolicy = 73,      // u32 RestartPolicy, u32 most restarts: from now on
 };
 
 constexpr uint32_t kAttachStdin = 1, kAttachStdout = 2, kAttachStderr = 4;
@@ -44,7 +46,7 @@ struct ExitInfo {
   int32_t code;        // exit status, or 128 + signal
   int32_t signal;      // 0 if it exited by itself
   int32_t oom_killed;  // 1 if the OOM killer struck in its cgroup
-  int32_t reserved;
+  int32_t restarting;  // 1 if it is started again
   int64_t started_ms;  // since the epoch
   int64_t finished_ms;
 };

@@ -17,6 +17,8 @@ inline int remove_file(const char* path) { return ::unlink(path); }
 
 inline int rename_path(const char* from, const char* to) { return ::rename(from, to); }
 
+inline ssize_t read_link(const char* path, char* to, size_t size) { return ::readlink(path, to, size); }
+
 inline int change_directory(const char* path) { return ::chdir(path); }
 
 inline int stat_path(const char* path, struct stat* info) { return ::lstat(path, info); }

@@ -116,6 +116,8 @@ export interface Cgroup {
   /** As in {@link CgroupPlan}: what another process does to join the container. */
   readonly join: readonly string[]
   readonly into: string | null
+  /** The file that contains `text` while everything in it stands still; null without a freezer. */
+  readonly frozenWhen: { path: string; text: string } | null
   exists(): boolean
   /** pids on this host's pid namespace, descendants' included. */
   processes(): number[]

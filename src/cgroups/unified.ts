@@ -18,6 +18,11 @@ export async function killUnified(directory: string): Promise<void> {
   if (!(await until(() => !keyed(events).get('populated'), killTimeout))) throw stillThere(directory)
 }
 
+export const frozenWhenUnified = (directory: string): { path: string; text: string } => ({
+  path: `${directory}/cgroup.events`,
+  text: 'frozen 1',
+})
+
 export function freezerStateUnified(directory: string): FreezerState {
   if (keyed(`${directory}/cgroup.events`).get('frozen')) return 'frozen'
   return read(`${directory}/cgroup.freeze`) === '1' ? 'freezing' : 'thawed'

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
-import { JubakoError } from '../errors/index.js'
+import { invalidArgument, JubakoError } from '../errors/index.js'
 import { AttachMask, Frame, FrameReader, removeTree } from '../native/index.js'
 import {
   type ContainerConfig,
@@ -8,7 +8,6 @@ import {
   FramedStreams,
   followLog,
   readLog,
-  request,
   requests,
   waitForExit,
 } from '../runtime/index.js'
@@ -16,19 +15,24 @@ import type { Change, ProcessTable } from './container-types.js'
 import type { EngineContext } from './context.js'
 import { changesOf } from './diff.js'
 import { execIn } from './exec.js'
+import { execsOf } from './execs.js'
 import { inspectContainer } from './inspect.js'
 import { selectLog } from './logs.js'
-import { signalName, signalNumber } from './signals.js'
-import { attachMask, type Launch, type Started, startContainer } from './start.js'
+import { checkName } from './names.js'
+import { signalName } from './signals.js'
+import { attachMask, type Launch, type Started } from './start.js'
+import { startOnce } from './start-once.js'
 import { snapshotOf, summaryOf } from './state.js'
 import { networkStats } from './stats.js'
 import { processTable } from './top.js'
+import { killContainer, killForGood, notRunning, stopContainer, untilGone } from './stop.js'
 import type {
   Attachment,
   AttachOptions,
   Container,
   ContainerStats,
   ContainerSummary,
+  ExecInfo,
   ExecOptions,
   ExecProcess,
   ExitStatus,
@@ -37,15 +41,16 @@ import type {
   RemoveOptions,
   StartOptions,
   StopOptions,
+  UpdateOptions,
 } from './types.js'
-
-const ESRCH = 3
+import { updateContainer } from './update.js'
 
 /** The engine's {@link Container}: a view on a record on disk and, if this process started it, on its supervisor. */
 export class ContainerHandle implements Container {
   readonly id: string
-  readonly name: string
   #started: Started | undefined
+  /** Of a start whose first life is over and that was followed by others. */
+  #restarted: Started | undefined
   #stopWatching: (() => void) | undefined
 
   constructor(
@@ -53,30 +58,43 @@ export class ContainerHandle implements Container {
     private config: ContainerConfig,
   ) {
     this.id = config.id
-    this.name = config.name
+  }
+
+  get name(): string {
+    return this.config.name
   }
 
   get stdin(): Writable | null {
-    return this.#started?.stdin ?? null
+    return (this.#started ?? this.#restarted)?.stdin ?? null
   }
 
   get stdout(): Readable | null {
-    return this.#started?.stdout ?? null
+    return (this.#started ?? this.#restarted)?.stdout ?? null
   }
 
   get stderr(): Readable | null {
-    return this.#started?.stderr ?? null
+    return (this.#started ?? this.#restarted)?.stderr ?? null
   }
 
   async start(
     options: StartOptions & { signal?: AbortSignal | undefined; launch?: Launch | undefined } = {},
   ): Promise<void> {
-    await this.#finished()
-    if (this.context.store.isRunning(this.id)) return
+    this.#reload()
+    const started = await startOnce(this.context, this.config, options, options.launch)
+    if (started === undefined) return
     if (options.attach !== undefined) this.#event('attach')
-    this.#started = await startContainer(this.context, this.config, options, options.launch)
-    const { supervised } = this.#started
+    this.#started = started
+    const { supervised } = started
     if (!this.config.owned && options.attach === undefined) supervised.release()
+    if (this.config.restart.policy !== 'no') {
+      // This process's part ends with the first life: the next ones are the supervisor's alone.
+      void supervised.exit.then((exit) => {
+        if (exit?.restarting !== true || this.#started !== started) return
+        supervised.release()
+        this.#restarted = started
+        this.#started = undefined
+      })
+    }
     const { signal } = options
     if (signal === undefined) return
     const abort = () => void this.kill('SIGKILL').catch(() => {})
@@ -103,41 +121,20 @@ export class ContainerHandle implements Container {
   }
 
   async kill(signal: string | number = 'SIGKILL'): Promise<void> {
-    const number = signalNumber(signal)
-    const errno = await request(this.#paths.socket, requests.kill(number))
-    if (errno === 0) {
-      this.#event('kill', { signal: String(number) })
-      return
-    }
-    if (errno === null || errno === ESRCH) throw notRunning(this.config)
-    throw new JubakoError('ERR_JUBAKO_SYSTEM', `cannot kill container ${this.name}`, {
-      errno,
-      syscall: 'pidfd_send_signal',
-    })
+    const number = await killContainer(this.context, this.config, signal)
+    this.#event('kill', { signal: String(number) })
   }
 
   async stop(options: StopOptions = {}): Promise<void> {
-    if (!this.context.store.isRunning(this.id)) return
-    const signal = options.signal ?? this.config.stopSignal
-    const timeout = options.timeout ?? this.config.stopTimeout
-    const cgroup = this.#cgroup
-    const ended = waitForExit(this.#paths.socket)
-    if ((await request(this.#paths.socket, requests.kill(signalNumber(signal)))) === null) return
-    this.#event('kill', { signal: String(signalNumber(signal)) })
-    // A frozen process takes a signal only when it runs again.
-    if (cgroup.state() !== 'thawed') await cgroup.thaw()
-    let timer: NodeJS.Timeout | undefined
-    if (timeout >= 0) {
-      timer = setTimeout(() => {
-        this.#event('kill', { signal: '9' })
-        void request(this.#paths.socket, requests.kill(9)).catch(() => {})
-      }, timeout * 1000)
+    if (!this.context.store.isRunning(this.id)) {
+      // As Docker has it: what waits for the next start of the machine to be started again is stopped by this too.
+      if (this.config.restart.policy !== 'no') this.context.store.markStopped(this.id)
+      return
     }
-    try {
-      await ended
-    } finally {
-      clearTimeout(timer)
-    }
+    const ended = () => waitForExit(this.#paths.socket)
+    await stopContainer(this.context, this.config, options, ended, (signal) =>
+      this.#event('kill', { signal: String(signal) }),
+    )
     await this.#settled()
     this.#event('stop')
   }
@@ -146,6 +143,25 @@ export class ContainerHandle implements Container {
     await this.stop(options)
     await this.start()
     this.#event('restart')
+  }
+
+  async rename(name: string): Promise<void> {
+    this.#reload()
+    if (name === this.name) {
+      throw invalidArgument('Renaming a container with the same name as its current name')
+    }
+    checkName(name)
+    const oldName = `/${this.name}`
+    this.config = this.context.store.rename(this.config, name)
+    this.#event('rename', { oldName })
+  }
+
+  async update(options: UpdateOptions): Promise<string[]> {
+    this.#reload()
+    const { config, warnings } = await updateContainer(this.context, this.config, options)
+    this.config = config
+    this.#event('update')
+    return warnings
   }
 
   async pause(): Promise<void> {
@@ -165,6 +181,10 @@ export class ContainerHandle implements Container {
 
   exec(command: string[], options: ExecOptions = {}): Promise<ExecProcess> {
     return execIn(this.context, this.config, command, options)
+  }
+
+  async execs(): Promise<ExecInfo[]> {
+    return execsOf(this.context, this.config)
   }
 
   async attach(options: AttachOptions = {}): Promise<Attachment> {
@@ -266,12 +286,8 @@ export class ContainerHandle implements Container {
           `cannot remove container "${this.name}": container is running: stop the container before removing or force remove`,
         )
       }
-      const cgroup = this.#cgroup
-      const ended = waitForExit(this.#paths.socket)
       this.#event('kill', { signal: '9' })
-      await request(this.#paths.socket, requests.kill(9))
-      if (cgroup.state() !== 'thawed') await cgroup.thaw()
-      await ended
+      await killForGood(this.context, this.config, () => waitForExit(this.#paths.socket))
       await this.#settled()
     }
     await removeContainer(this.context, this.config)
@@ -288,7 +304,7 @@ export class ContainerHandle implements Container {
     started.supervised.init.control.end()
     for (const stream of [started.stdin, started.stdout, started.stderr]) stream?.destroy()
     await started.supervised.gone
-    this.context.store.releaseName(this.name, this.id)
+    this.context.store.names.release(this.name, this.id)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -297,8 +313,7 @@ export class ContainerHandle implements Container {
 
   /** Lets a supervisor whose container has ended finish its cleaning. */
   async #finished(): Promise<void> {
-    const { store } = this.context
-    if (store.exitRecord(this.id) !== undefined && store.isRunning(this.id)) await this.#settled()
+    if (this.context.store.isEnding(this.id)) await this.#settled()
   }
 
   /** Everything of the run is gone: the process, its cgroup and, with autoRemove, the files. */
@@ -308,9 +323,12 @@ export class ContainerHandle implements Container {
       await this.#started.supervised.gone
       return
     }
-    for (let attempt = 0; this.context.store.isRunning(this.id) && attempt < 500; attempt++) {
-      await new Promise((resolve) => setTimeout(resolve, attempt < 20 ? 1 : 10))
-    }
+    await untilGone(this.context, this.id)
+  }
+
+  /** Another process may have changed the record. */
+  #reload(): void {
+    this.config = this.context.store.load(this.id) ?? this.config
   }
 
   async #waitForOther(): Promise<Awaited<ReturnType<typeof waitForExit>>> {
@@ -332,12 +350,6 @@ export class ContainerHandle implements Container {
 }
 
 const stateError = (message: string): JubakoError => new JubakoError('ERR_JUBAKO_STATE', message)
-
-function notRunning(config: ContainerConfig): JubakoError {
-  return new JubakoError('ERR_JUBAKO_STATE', `container ${config.id} is not running`, {
-    hint: `start it with: jubako start ${config.name}`,
-  })
-}
 
 /** Removes a container that does not run: record, files, name, and what a killed supervisor left. */
 export async function removeContainer(context: EngineContext, config: ContainerConfig): Promise<void> {

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { type CgroupHost, detectCgroups } from '../cgroups/index.js'
-import { invalidArgument, isJubakoError, JubakoError } from '../errors/index.js'
+import { isJubakoError, JubakoError } from '../errors/index.js'
 import { ImageStore, type ResolvedImage } from '../images/index.js'
 import { artefactPath, keepInitIn, type ProcessPlan } from '../native/index.js'
 import { ContainerStore, Places } from '../runtime/index.js'
@@ -13,12 +13,13 @@ import type { EngineContext } from './context.js'
 import { diskUsage } from './disk-usage.js'
 import type { EngineEvent, EventOptions } from './event-types.js'
 import { Events } from './events.js'
+import { findExec } from './execs.js'
 import { managedFiles } from './files.js'
 import { type ImageApi, imageApi, imageUsers } from './images.js'
 import { engineInfo } from './info.js'
 import { inspectImage } from './inspect-image.js'
 import { mergeConfig, newId } from './merge.js'
-import { generateName, isValidName } from './names.js'
+import { checkName, generateName } from './names.js'
 import { Launch } from './start.js'
 import { summaryOf } from './state.js'
 import { removeCgroupParents, sweep } from './sweep.js'
@@ -28,6 +29,7 @@ import type {
   CreateOptions,
   EngineInfo,
   EngineOptions,
+  ExecInfo,
   LoadedImage,
   LoadOptions,
   PullOptions,
@@ -201,12 +203,21 @@ export class Engine {
     return new ContainerHandle(this.#context, this.#context.store.find(nameOrId))
   }
 
+  /**
+   * A process that `exec` started, in this process or another, by its id.
+   *
+   * @throws JubakoError ERR_JUBAKO_NOT_FOUND, also when its container has ended
+   */
+  async inspectExec(id: string): Promise<ExecInfo> {
+    return findExec(this.#context, id)
+  }
+
   /** Newest first; only running ones unless `all`. */
   async containers(options: { all?: boolean } = {}): Promise<ContainerSummary[]> {
     return this.#context.store
       .all()
       .map((config) => summaryOf(this.#context, config))
-      .filter(({ state }) => options.all || state === 'running' || state === 'paused')
+      .filter(({ state }) => options.all || state === 'running' || state === 'paused' || state === 'restarting')
       .sort((a, b) => b.createdAt - a.createdAt)
   }
 
@@ -261,11 +272,7 @@ export class Engine {
   ): Promise<ContainerHandle> {
     options.signal?.throwIfAborted()
     const { store, images, cgroups } = this.#context
-    if (options.name !== undefined && !isValidName(options.name)) {
-      throw invalidArgument(`Invalid container name (${options.name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`, {
-        hint: 'at least two characters, the first a letter or digit',
-      })
-    }
+    if (options.name !== undefined) checkName(options.name)
     const resolved = await images.ensure(image, {
       policy: options.pull ?? 'missing',
       platform: options.platform,

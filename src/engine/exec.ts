@@ -2,6 +2,7 @@ import { invalidArgument, JubakoError } from '../errors/index.js'
 import { InitProcess } from '../native/index.js'
 import { type ContainerConfig, planExec, requests, startSupervised } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
+import { recordText } from './execs.js'
 import { readHost } from './host.js'
 import { newId } from './merge.js'
 import { signalName, signalNumber } from './signals.js'
@@ -36,6 +37,9 @@ export async function execIn(
       hint: `start it with: jubako start ${config.name}`,
     })
   }
+  if (context.store.exitRecord(config.id)?.restarting === true) {
+    throw new JubakoError('ERR_JUBAKO_STATE', `Container ${config.id} is restarting, wait until the container is running`)
+  }
   if (cgroup.state() !== 'thawed') {
     throw new JubakoError('ERR_JUBAKO_STATE', `Container ${config.id} is paused, unpause the container before exec`, {
       hint: `jubako unpause ${config.name}`,
@@ -49,6 +53,14 @@ export async function execIn(
   const nowhere = [{ kind: 'null' }, { kind: 'null' }, { kind: 'null' }] as const
   const execId = newId()
   context.events.container(config, `exec_create: ${command.join(' ')}`, { execID: execId })
+  const details = {
+    command,
+    tty,
+    stdin,
+    user: options.user ?? config.user,
+    workdir: options.workdir ?? config.workdir,
+    privileged: options.privileged ?? false,
+  }
   const plan = planExec({
     config,
     paths: context.store.places.of(config.id),
@@ -56,9 +68,9 @@ export async function execIn(
     host: readHost(),
     argv: command,
     env: environment(config, options),
-    user: options.user ?? config.user,
-    workdir: options.workdir ?? config.workdir,
-    privileged: options.privileged ?? false,
+    user: details.user,
+    workdir: details.workdir,
+    privileged: details.privileged,
     tty,
     owned: !detached,
     streams: pipes?.streams ?? (tty ? supervisedStreams({ tty, stdin }) : nowhere),
@@ -66,6 +78,7 @@ export async function execIn(
     rows: options.rows ?? 0,
     columns: options.columns ?? 0,
     events: context.events.execPlanOf(config, execId, command),
+    record: { id: execId, text: recordText(details) },
   })
   let supervised: Awaited<ReturnType<typeof startSupervised>>
   try {
@@ -90,6 +103,7 @@ export async function execIn(
     }
   })
   return {
+    id: execId,
     pid: supervised.pid,
     stdin: ends.stdin,
     stdout: ends.stdout,

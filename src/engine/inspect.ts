@@ -1,27 +1,59 @@
 import { maskedPaths, readonlyPaths } from '../oci/paths.js'
 import type { ContainerConfig } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
-import { snapshotOf } from './state.js'
+import { execsOf } from './execs.js'
+import { readHealth } from './health.js'
+import { type Snapshot, snapshotOf } from './state.js'
 
 const zeroTime = '0001-01-01T00:00:00Z'
 const iso = (ms: number | null): string => (ms === null || ms === 0 ? zeroTime : new Date(ms).toISOString())
 const orNull = <T>(list: T[]): T[] | null => (list.length === 0 ? null : list)
 
 /** Docker's `State` object (Engine API 1.51, ContainerState). */
-function stateOf(context: EngineContext, config: ContainerConfig): Record<string, unknown> {
-  const { state, pid, startedAt, finishedAt, exit } = snapshotOf(context, config)
+function stateOf(context: EngineContext, config: ContainerConfig, snapshot: Snapshot): Record<string, unknown> {
+  const { state, pid, startedAt, finishedAt, exit, error } = snapshot
+  const health = readHealth(context, config)
   return {
     Status: state,
-    Running: state === 'running' || state === 'paused',
+    // As Docker has it: what is restarting counts as running.
+    Running: state === 'running' || state === 'paused' || state === 'restarting',
     Paused: state === 'paused',
-    Restarting: false,
+    Restarting: state === 'restarting',
     OOMKilled: exit?.oomKilled ?? false,
     Dead: false,
     Pid: pid,
     ExitCode: exit?.exitCode ?? 0,
-    Error: '',
+    Error: error,
     StartedAt: iso(startedAt),
     FinishedAt: iso(finishedAt),
+    ...(health !== null && {
+      Health: {
+        Status: health.status,
+        FailingStreak: health.failingStreak,
+        Log: health.log.map(({ start, end, exitCode, output }) => ({
+          Start: iso(start),
+          End: iso(end),
+          ExitCode: exitCode,
+          Output: output,
+        })),
+      },
+    }),
+  }
+}
+
+/** Docker's `Config.Healthcheck`; durations in nanoseconds. */
+function healthcheck({ health }: ContainerConfig): Record<string, unknown> {
+  if (health === null) return {}
+  const nano = (milliseconds: number): number => Math.round(milliseconds * 1e6)
+  return {
+    Healthcheck: {
+      Test: health.test,
+      Interval: nano(health.interval),
+      Timeout: nano(health.timeout),
+      StartPeriod: nano(health.startPeriod),
+      StartInterval: nano(health.startInterval),
+      Retries: health.retries,
+    },
   }
 }
 
@@ -38,7 +70,7 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
     LogConfig: { Type: config.logDriver, Config: config.logOptions },
     NetworkMode: config.network,
     PortBindings: {},
-    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+    RestartPolicy: { Name: config.restart.policy, MaximumRetryCount: config.restart.maxRetries },
     AutoRemove: config.autoRemove,
     VolumeDriver: '',
     VolumesFrom: null,
@@ -103,25 +135,26 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
 export function inspectContainer(context: EngineContext, config: ContainerConfig): Record<string, unknown> {
   const paths = context.store.places.of(config.id)
   const argv = [...config.entrypoint, ...config.command]
+  const snapshot = snapshotOf(context, config)
   return {
     Id: config.id,
     Created: iso(config.createdAt),
     Path: argv[0] ?? '',
     Args: argv.slice(1),
-    State: stateOf(context, config),
+    State: stateOf(context, config, snapshot),
     Image: config.imageId,
     ResolvConfPath: paths.resolvConf,
     HostnamePath: paths.hostname,
     HostsPath: paths.hosts,
     LogPath: config.logDriver === 'none' ? '' : paths.log,
     Name: `/${config.name}`,
-    RestartCount: 0,
+    RestartCount: snapshot.restartCount,
     Driver: 'overlay2',
     Platform: 'linux',
     MountLabel: '',
     ProcessLabel: '',
     AppArmorProfile: '',
-    ExecIDs: null,
+    ExecIDs: orNull(execsOf(context, config).flatMap(({ id, running }) => (running ? [id] : []))),
     HostConfig: hostConfig(config),
     GraphDriver: {
       Name: 'overlay2',
@@ -160,6 +193,7 @@ export function inspectContainer(context: EngineContext, config: ContainerConfig
       StdinOnce: config.stdin,
       Env: config.env,
       Cmd: orNull(config.command),
+      ...healthcheck(config),
       Image: config.image,
       Volumes: config.volumes.length === 0 ? null : Object.fromEntries(config.volumes.map((path) => [path, {}])),
       WorkingDir: config.workdir,

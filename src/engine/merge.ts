@@ -5,7 +5,9 @@ import type { ResolvedImage } from '../images/index.js'
 import { parseDeviceCgroupRule } from '../oci/devices.js'
 import { type ContainerConfig, type NamespaceMode, rlimitNumbers } from '../runtime/index.js'
 import { thisStartTime } from './boot.js'
+import { healthConfig } from './health.js'
 import { mergeMounts } from './merge-mounts.js'
+import { restartConfig } from './restart-policy.js'
 import { parseSecurityOptions } from './security-options.js'
 import { signalNumber } from './signals.js'
 import type { CreateOptions, ResourceOptions } from './types.js'
@@ -98,7 +100,24 @@ function logOptions(options: CreateOptions): Record<string, string> {
   return out
 }
 
-const resourceKeys = [
+function restart(options: CreateOptions, { owned, autoRemove }: MergeContext): ContainerConfig['restart'] {
+  const config = restartConfig(options.restart)
+  if (config.policy === 'no') return config
+  if (autoRemove && !owned) {
+    throw invalidArgument("can't create 'AutoRemove' container with restart policy", {
+      hint: 'a container that is started again cannot be removed when it ends: use one of the two',
+    })
+  }
+  if (owned) throw invalidArgument('an owned container has no restart policy', { hint: 'use detached: true' })
+  return config
+}
+
+function lifeLimit({ timeout = 0 }: CreateOptions): number {
+  if (!(timeout >= 0 && timeout < 2 ** 31)) throw invalidArgument(`invalid timeout: ${timeout}`)
+  return timeout
+}
+
+export const resourceKeys = [
   'memory',
   'memorySwap',
   'memoryReservation',
@@ -254,6 +273,9 @@ export function mergeConfig(
     autoRemove: context.autoRemove,
     owned: context.owned,
     ...(context.owned && { owner: { pid: process.pid, startTime: thisStartTime() } }),
+    restart: restart(options, context),
+    health: healthConfig(config.Healthcheck, config.Shell, options.healthcheck),
+    lifeLimit: lifeLimit(options),
     logDriver: context.owned ? 'none' : (options.logDriver ?? 'json-file'),
     logOptions: logOptions(options),
     resources: resources(options),

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { invalidArgument } from '../errors/index.js'
 
 const adjectives =
   'able agile amber bold brave bright brisk calm candid clever cosy crisp daring deft eager early fair fine fleet fond frank gentle glad grand happy hardy honest humble jolly keen kind lively loyal lucid merry mild modest neat nimble noble patient plain polite prompt proud quick quiet ready sharp silent sincere smart snug sober steady subtle sunny sure swift tidy vivid warm wise witty zealous'.split(
@@ -18,3 +19,11 @@ export function generateName(attempt: number): string {
 const form = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/
 
 export const isValidName = (name: string): boolean => form.test(name)
+
+/** @throws JubakoError ERR_JUBAKO_INVALID_ARGUMENT with Docker's message */
+export function checkName(name: string): void {
+  if (isValidName(name)) return
+  throw invalidArgument(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`, {
+    hint: 'at least two characters, the first a letter or digit',
+  })
+}

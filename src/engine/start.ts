@@ -9,8 +9,10 @@ import { overlay } from '../overlay/index.js'
 import { type ContainerConfig, hostDevices, planContainer, type Supervised, startSupervised } from '../runtime/index.js'
 import { bootId } from './boot.js'
 import type { EngineContext } from './context.js'
+import { healthPlan } from './health.js'
 import { readHost } from './host.js'
 import { joinFlags, openJoins } from './joins.js'
+import { signalNumber } from './signals.js'
 import type { AttachOptions, StartOptions } from './types.js'
 
 /** A started container and this process's ends of its standard streams. */
@@ -162,12 +164,17 @@ export async function startContainer(
       columns: options.columns ?? 0,
       joins: joins.map(({ kind, mode }, i) => ({ index: launch.firstJoin + i, flags: joinFlags[kind], what: mode })),
       removal: config.autoRemove
-        ? { trash: store.trashOf(config.id), name: `${store.places.names}/${config.name}` }
+        ? { trash: store.trashOf(config.id), names: store.places.names }
         : null,
       events: context.events.planOf(config),
+      stopSignal: signalNumber(config.stopSignal),
+      health: healthPlan(context, config),
       alter: context.alterPlan,
     })
-    if (!config.owned) writeFileSync(`${paths.directory}/started`, bootId())
+    if (!config.owned) {
+      writeFileSync(`${paths.directory}/started`, bootId())
+      if (store.wasStopped(config.id)) store.clearStopped(config.id)
+    }
     // Deciding the plan and encoding it are each a good part of a millisecond: others have their turn in between.
     await immediate()
     const supervised = await startSupervised(launch.init, plan, `cannot start container ${config.name}`)

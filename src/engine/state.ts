@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
-import type { ContainerConfig } from '../runtime/index.js'
+import { readFileSync } from 'node:fs'
+import type { ContainerConfig, ExitInfo } from '../runtime/index.js'
 import { bootId } from './boot.js'
 import type { EngineContext } from './context.js'
+import { readHealth } from './health.js'
 import { signalName } from './signals.js'
 import type { ContainerState, ContainerSummary, ExitStatus } from './types.js'
 
@@ -12,6 +13,9 @@ export interface Snapshot {
   startedAt: number | null
   finishedAt: number | null
   exit: ExitStatus | null
+  restartCount: number
+  /** Why its last restart failed. */
+  error: string
 }
 
 /** A container whose supervisor was killed, or that the end of the machine took along, has no exit record. */
@@ -23,6 +27,14 @@ function lostExit(directory: string): ExitStatus {
     // never started
   }
   return { exitCode: sameBoot ? 137 : 255, signal: sameBoot ? 'SIGKILL' : null, oomKilled: false }
+}
+
+function exitOf(record: ExitInfo): ExitStatus {
+  return {
+    exitCode: record.exitCode,
+    signal: record.signal === 0 ? null : signalName(record.signal),
+    oomKilled: record.oomKilled,
+  }
 }
 
 export function snapshotOf(context: EngineContext, config: ContainerConfig): Snapshot {
@@ -39,27 +51,27 @@ export function snapshotOf(context: EngineContext, config: ContainerConfig): Sna
       startedAt: run?.startedAt ?? null,
       finishedAt: null,
       exit: null,
+      restartCount: run?.restartCount ?? 0,
+      error: '',
     }
   }
   if (record !== undefined) {
     return {
-      state: 'exited',
+      state: record.restarting === true && store.isRunning(config.id) ? 'restarting' : 'exited',
       pid: 0,
       startedAt: record.startedAt,
       finishedAt: record.finishedAt,
-      exit: {
-        exitCode: record.exitCode,
-        signal: record.signal === 0 ? null : signalName(record.signal),
-        oomKilled: record.oomKilled,
-      },
+      exit: exitOf(record),
+      restartCount: record.restartCount ?? 0,
+      error: record.error ?? '',
     }
   }
-  const { directory } = store.places.of(config.id)
-  if (!existsSync(`${directory}/started`)) {
-    return { state: 'created', pid: 0, startedAt: null, finishedAt: null, exit: null }
-  }
-  return { state: 'exited', pid: 0, startedAt: null, finishedAt: null, exit: lostExit(directory) }
+  const nothing = { pid: 0, startedAt: null, finishedAt: null, restartCount: 0, error: '' }
+  if (!store.wasStarted(config.id)) return { ...nothing, state: 'created', exit: null }
+  return { ...nothing, state: 'exited', exit: lostExit(store.places.of(config.id).directory) }
 }
+
+const isUp = (state: ContainerState): boolean => state === 'running' || state === 'paused'
 
 export function summaryOf(context: EngineContext, config: ContainerConfig): ContainerSummary {
   const snapshot = snapshotOf(context, config)
@@ -74,6 +86,8 @@ export function summaryOf(context: EngineContext, config: ContainerConfig): Cont
     startedAt: snapshot.startedAt,
     finishedAt: snapshot.finishedAt,
     exitCode: snapshot.exit?.exitCode ?? null,
+    health: isUp(snapshot.state) ? (readHealth(context, config)?.status ?? null) : null,
+    restartCount: snapshot.restartCount,
     labels: config.labels,
     pid: snapshot.pid,
     mounts: config.mounts.map((mount) => (mount.type === 'bind' ? mount.source : mount.target)),

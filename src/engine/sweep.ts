@@ -1,8 +1,11 @@
-import { readdirSync, rmdirSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs'
 import { removeTree } from '../native/index.js'
-import { processStartTime } from './boot.js'
+import type { ContainerConfig } from '../runtime/index.js'
+import { bootId, processStartTime } from './boot.js'
 import { removeContainer } from './container.js'
 import type { EngineContext } from './context.js'
+import { startsAgain } from './restart-policy.js'
+import { startOnce } from './start-once.js'
 
 /** Who made an owned container: a file `owner` in its directory. */
 export interface Owner {
@@ -14,14 +17,20 @@ export const ownerIsGone = (owner: Owner): boolean => processStartTime(owner.pid
 
 /**
  * Removes what processes left that were killed: owned containers whose owner is gone, `--rm` ones whose supervisor died,
- * run directories and cgroups without a container, and the trash. What lives is never touched: a supervisor holds its lock
+ * run directories and cgroups without a container, and the trash. What a restart policy wants to run is started again. What lives is never touched: a supervisor holds its lock
  * from before its first act.
  */
 export async function sweep(context: EngineContext): Promise<void> {
   const { store, cgroups } = context
   const containers = new Map(store.all().map((config) => [config.id, config]))
+  const booted = bootedSince(context)
+  const again: ContainerConfig[] = []
   for (const config of containers.values()) {
     if (store.isRunning(config.id)) continue
+    if (startsAgain(context, config, booted)) {
+      again.push(config)
+      continue
+    }
     const dead = config.owned
       ? config.owner === undefined || ownerIsGone(config.owner)
       : config.autoRemove && store.wasStarted(config.id)
@@ -42,6 +51,47 @@ export async function sweep(context: EngineContext): Promise<void> {
     await removeTree(`${context.runRoot}/${id}`)
   }
   await store.emptyTrash()
+  await store.removeUnfinished()
+  await Promise.all(again.map((config) => startAgain(context, config)))
+  if (booted) noteBoot(context)
+}
+
+/** Starts what lost its supervisor. A failure is in its record: it must not keep others from their work. */
+async function startAgain(context: EngineContext, config: ContainerConfig): Promise<void> {
+  const { store, cgroups } = context
+  try {
+    const cgroup = cgroups.open(config.id, { parent: config.cgroupParent ?? context.cgroupParent })
+    if (cgroup.exists()) {
+      await cgroup.kill()
+      await cgroup.remove()
+    }
+    const started = await startOnce(context, config, {})
+    started?.supervised.release()
+  } catch (error) {
+    if (store.isRunning(config.id)) return
+    const now = Date.now()
+    const { restartCount = 0 } = store.exitRecord(config.id) ?? {}
+    const lost = { exitCode: 128, signal: 0, oomKilled: false, startedAt: 0, finishedAt: now, restartCount }
+    store.saveExit(config.id, { ...lost, error: (error as Error).message })
+  }
+}
+
+const bootFile = (context: EngineContext): string => `${context.root}/boot`
+
+/** Whether this is the first look at the data root since the machine was started. */
+function bootedSince(context: EngineContext): boolean {
+  try {
+    return readFileSync(bootFile(context), 'utf8') !== bootId()
+  } catch {
+    return true
+  }
+}
+
+/** Afterwards, so that a crash in between leaves the rest to the next. */
+function noteBoot(context: EngineContext): void {
+  const temporary = `${bootFile(context)}.${process.pid}`
+  writeFileSync(temporary, bootId(), { mode: 0o600 })
+  renameSync(temporary, bootFile(context))
 }
 
 /** Removes the parents of containers' cgroups that are empty now. */

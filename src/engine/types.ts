@@ -7,6 +7,8 @@ export type { Change, ProcessTable } from './container-types.js'
 export type { EngineEvent, EventOptions } from './event-types.js'
 export type * from './image-types.js'
 export type { ManifestApi, ManifestCallOptions } from './manifests.js'
+import type { HealthOptions, HealthStatus, RestartPolicy, UpdateOptions } from './life-types.js'
+export type { Health, HealthOptions, HealthStatus, RestartPolicy, UpdateOptions } from './life-types.js'
 
 /** Options of `Engine.open`. No environment variable is read by the library. */
 export interface EngineOptions {
@@ -151,7 +153,14 @@ export interface CreateOptions extends ResourceOptions {
   stdin?: boolean
   /** Remove the container when it exits. Default for `run` in the library: true when owned, false when detached. */
   autoRemove?: boolean
-  logDriver?: 'json-file' | 'none'
+  /** Started again when it ends by itself. Not together with `autoRemove`, and only for a detached one. Default `no`. */
+  restart?: RestartPolicy
+  /** Default: the image's. */
+  healthcheck?: HealthOptions
+  /** Seconds that it may run before it is killed. Default 0: without end. */
+  timeout?: number
+  /** Default `json-file`. `local` is the same with docker's defaults of that name: 20 MB, five files. */
+  logDriver?: 'json-file' | 'local' | 'none'
   /** `max-size`, `max-file`. */
   logOptions?: Record<string, string>
   /** Progress of an image pull that is needed. */
@@ -200,6 +209,10 @@ export interface ContainerSummary {
   startedAt: number | null
   finishedAt: number | null
   exitCode: number | null
+  /** Of its last health check; null without checks or while it does not run. */
+  health: HealthStatus | null
+  /** Restarts by its policy since it was started. */
+  restartCount: number
   labels: Record<string, string>
   /** pid on the host while running, else 0. */
   pid: number
@@ -223,8 +236,29 @@ export interface ExecOptions {
   signal?: AbortSignal
 }
 
+/** A process that was started by `exec`, by whatever process; known until its container ends. */
+export interface ExecInfo {
+  /** 64 hexadecimal digits. */
+  id: string
+  containerId: string
+  command: string[]
+  tty: boolean
+  stdin: boolean
+  user: string
+  workdir: string
+  privileged: boolean
+  running: boolean
+  /** null while it runs. */
+  exitCode: number | null
+  /** On the host; 0 when it does not run. */
+  pid: number
+  startedAt: number
+}
+
 /** A process started by `exec`. */
 export interface ExecProcess {
+  /** 64 hexadecimal digits; `Engine.inspectExec` takes it in any process. */
+  readonly id: string
   readonly pid: number
   readonly stdin: Writable | null
   readonly stdout: Readable | null
@@ -327,9 +361,15 @@ export interface Container {
   stop(options?: StopOptions): Promise<void>
   /** Stops it, if it runs, and starts it. */
   restart(options?: StopOptions): Promise<void>
+  /** @throws JubakoError ERR_JUBAKO_CONFLICT when the name is taken */
+  rename(name: string): Promise<void>
+  /** Changes limits and restart policy, also while it runs. @returns limits that this kernel does not have */
+  update(options: UpdateOptions): Promise<string[]>
   pause(): Promise<void>
   unpause(): Promise<void>
   exec(command: string[], options?: ExecOptions): Promise<ExecProcess>
+  /** What exec has started since the container was. */
+  execs(): Promise<ExecInfo[]>
   attach(options?: AttachOptions): Promise<Attachment>
   resize(columns: number, rows: number): Promise<void>
   logs(options?: LogOptions): AsyncIterable<LogEntry>

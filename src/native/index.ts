@@ -6,8 +6,11 @@ export {
   type EventPlan,
   encodePlan,
   type Field,
+  type HealthPlan,
   type KillPlan,
   type ProcessPlan,
+  type RestartPlan,
+  RestartPolicyNumber,
   type Step,
   type StreamPlan,
 } from './plan.js'

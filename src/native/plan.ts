@@ -31,6 +31,33 @@ export interface EventPlan {
   ended: string
 }
 
+export const RestartPolicyNumber = { no: 0, 'on-failure': 1, always: 2, 'unless-stopped': 3 } as const
+
+export interface RestartPlan {
+  policy: keyof typeof RestartPolicyNumber
+  /** on-failure: most restarts; 0 is no end. */
+  maxRetries: number
+}
+
+export const HealthActionNumber = { none: 0, kill: 1, restart: 2, stop: 3 } as const
+
+/** A command that is executed in the container from time to time. Times in milliseconds. */
+export interface HealthPlan {
+  /** Encoded, of role exec. */
+  plan: Uint8Array
+  title: string
+  /** Where the results go. */
+  path: string
+  interval: number
+  timeout: number
+  startPeriod: number
+  startInterval: number
+  retries: number
+  action: keyof typeof HealthActionNumber
+  /** No checks while this file contains that text. */
+  paused: { path: string; text: string } | null
+}
+
 /** Everything that jubako-init needs for one process; the fields of `Settings` in native/spawn/plan.h. */
 export interface ProcessPlan {
   /** CLONE_NEW* of the new process. */
@@ -47,7 +74,9 @@ export interface ProcessPlan {
   columns: number
   log: { path: string; maxSize: number; maxFiles: number } | null
   exitPath: string | null
-  lockPath: string | null
+  /** Gets `{"pid":...}` when the command runs, with further members: JSON, each with a comma before it. */
+  statePath: string | null
+  stateText: string
   oom: { path: string; key: string } | null
   kill: KillPlan
   containerSocket: string | null
@@ -56,11 +85,24 @@ export interface ProcessPlan {
   killOnEnd: boolean
   /** The journal of events gets a line when the command runs and when it has ended; null: none. */
   events: EventPlan | null
+  restart: RestartPlan
+  /** Milliseconds after which it is killed; 0: never. */
+  lifeLimit: number
+  /** How the supervisor stops it by itself: signal, and milliseconds until SIGKILL (-1: never). */
+  stopSignal: number
+  stopTimeout: number
+  health: HealthPlan | null
+  /** Once, before all. */
+  begin: readonly Step[]
+  /** Before each start. */
   host: readonly Step[]
   /** In the supervisor while the child steps run; `wait-host` waits for their end. */
   beside: readonly Step[]
   child: readonly Step[]
+  /** After each end. */
   exit: readonly Step[]
+  /** Once, after all. */
+  end: readonly Step[]
 }
 
 const magic = 0x314b424a
@@ -135,6 +177,19 @@ function encodeSteps(list: readonly Step[]): Buffer {
   return out.done()
 }
 
+function encodeHealth(out: Writer, health: HealthPlan | null): void {
+  out.bytes(health?.plan ?? new Uint8Array(0))
+  out.text(health?.title ?? '')
+  out.text(health?.path ?? '')
+  for (const time of [health?.interval, health?.timeout, health?.startPeriod, health?.startInterval]) {
+    out.u64(BigInt(Math.round(time ?? 0)))
+  }
+  out.u32(health?.retries ?? 0)
+  out.u32(HealthActionNumber[health?.action ?? 'none'])
+  out.text(health?.paused?.path ?? '')
+  out.text(health?.paused?.text ?? '')
+}
+
 /** The flat form that native/spawn/plan.cc reads. */
 export function encodePlan(plan: ProcessPlan): Buffer {
   const out = new Writer(16384)
@@ -154,7 +209,8 @@ export function encodePlan(plan: ProcessPlan): Buffer {
   out.u64(BigInt(plan.log?.maxSize ?? 0))
   out.u32(plan.log?.maxFiles ?? 1)
   out.text(plan.exitPath ?? '')
-  out.text(plan.lockPath ?? '')
+  out.text(plan.statePath ?? '')
+  out.text(plan.stateText)
   out.text(plan.oom?.path ?? '')
   out.text(plan.oom?.key ?? '')
   out.u32({ init: 0, 'cgroup.kill': 1, procs: 2 }[plan.kill.kind])
@@ -168,6 +224,13 @@ export function encodePlan(plan: ProcessPlan): Buffer {
   out.text(plan.events?.subject ?? '')
   out.text(plan.events?.started ?? '')
   out.text(plan.events?.ended ?? '')
-  for (const list of [plan.host, plan.beside, plan.child, plan.exit]) out.bytes(encodeSteps(list))
+  out.u32(RestartPolicyNumber[plan.restart.policy])
+  out.u32(plan.restart.maxRetries)
+  out.u64(BigInt(Math.round(plan.lifeLimit)))
+  out.u32(plan.stopSignal)
+  out.u64(BigInt(Math.round(plan.stopTimeout)))
+  encodeHealth(out, plan.health)
+  const { begin, host, beside, child, exit, end } = plan
+  for (const list of [begin, host, beside, child, exit, end]) out.bytes(encodeSteps(list))
   return out.done()
 }

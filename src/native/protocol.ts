@@ -21,6 +21,8 @@ export const Frame = {
   wait: 69,
   getPidfd: 70,
   plan: 71,
+  stop: 72,
+  policy: 73,
 } as const
 
 export const AttachMask = { stdin: 1, stdout: 2, stderr: 4 } as const

@@ -50,6 +50,7 @@ export const steps = {
   unlink: 62,
   rmdir: 63,
   event: 80,
+  'release-name': 70,
 } as const
 
 export type StepName = keyof typeof steps

@@ -35,6 +35,26 @@ export interface Ulimit {
   hard: number
 }
 
+export interface RestartConfig {
+  policy: 'no' | 'on-failure' | 'always' | 'unless-stopped'
+  /** on-failure: most restarts; 0 is no end. */
+  maxRetries: number
+}
+
+/** A health check. Times in milliseconds. */
+export interface HealthConfig {
+  /** As Docker writes it: `CMD` or `CMD-SHELL` first. */
+  test: string[]
+  /** What is executed. */
+  command: string[]
+  interval: number
+  timeout: number
+  startPeriod: number
+  startInterval: number
+  retries: number
+  onFailure: 'none' | 'kill' | 'restart' | 'stop'
+}
+
 /** Everything decided about a container when it was created: `config.json` in its directory. */
 export interface ContainerConfig {
   version: 1
@@ -96,7 +116,12 @@ export interface ContainerConfig {
   owned: boolean
   /** Owned: the process that it dies with. The start time tells it from a later one of the same pid. */
   owner?: { pid: number; startTime: string }
-  logDriver: 'json-file' | 'none'
+  restart: RestartConfig
+  /** null: no checks. */
+  health: HealthConfig | null
+  /** Seconds that it may run; 0: without end. */
+  lifeLimit: number
+  logDriver: 'json-file' | 'local' | 'none'
   logOptions: Record<string, string>
   resources: Resources
   exposedPorts: string[]

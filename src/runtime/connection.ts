@@ -3,7 +3,14 @@ import { connect, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { JubakoError } from '../errors/index.js'
-import { AttachMask, encodeFrame, Frame, FrameReader } from '../native/index.js'
+import {
+  AttachMask,
+  encodeFrame,
+  Frame,
+  FrameReader,
+  type RestartPlan,
+  RestartPolicyNumber,
+} from '../native/index.js'
 
 /** How a container's or exec's first process ended; `ExitInfo` of native/spawn/protocol.h. */
 export interface ExitInfo {
@@ -13,6 +20,12 @@ export interface ExitInfo {
   oomKilled: boolean
   startedAt: number
   finishedAt: number
+  /** It is started again. */
+  restarting?: boolean
+  /** Restarts so far, this one included. */
+  restartCount?: number
+  /** Why the last restart failed. */
+  error?: string
 }
 
 export function decodeExit(payload: Buffer): ExitInfo {
@@ -20,6 +33,7 @@ export function decodeExit(payload: Buffer): ExitInfo {
     exitCode: payload.readInt32LE(0),
     signal: payload.readInt32LE(4),
     oomKilled: payload.readInt32LE(8) !== 0,
+    restarting: payload.readInt32LE(12) !== 0,
     startedAt: Number(payload.readBigInt64LE(16)),
     finishedAt: Number(payload.readBigInt64LE(24)),
   }
@@ -34,6 +48,14 @@ const int32 = (value: number): Buffer => {
 /** Frames of requests to a supervisor. */
 export const requests = {
   kill: (signal: number) => encodeFrame(Frame.kill, int32(signal)),
+  /** A signal after which it is not started again. */
+  stop: (signal: number) => encodeFrame(Frame.stop, int32(signal)),
+  policy: ({ policy, maxRetries }: RestartPlan) => {
+    const bytes = Buffer.allocUnsafe(8)
+    bytes.writeUInt32LE(RestartPolicyNumber[policy], 0)
+    bytes.writeUInt32LE(maxRetries, 4)
+    return encodeFrame(Frame.policy, bytes)
+  },
   wait: () => encodeFrame(Frame.wait),
   attach: (mask: number) => encodeFrame(Frame.attach, int32(mask)),
   resize: (columns: number, rows: number) => {

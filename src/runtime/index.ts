@@ -1,5 +1,14 @@
 /** Containers: records on disk, plans, and the processes that carry them out. */
-export type { BindMount, ContainerConfig, DeviceMount, NamespaceMode, TmpfsMount, Ulimit } from './config.js'
+export type {
+  BindMount,
+  ContainerConfig,
+  DeviceMount,
+  HealthConfig,
+  NamespaceMode,
+  RestartConfig,
+  TmpfsMount,
+  Ulimit,
+} from './config.js'
 export {
   connectIfRunning,
   decodeExit,
@@ -16,5 +25,5 @@ export { type Host, planContainer } from './plan.js'
 export { planExec } from './plan-exec.js'
 export { type HostDevice, hostDevices } from './plan-mounts.js'
 export { withResolvers } from './resolvers.js'
-export { ContainerStore, type ManagedFiles } from './store.js'
+export { ContainerStore, type ManagedFiles, readJson } from './store.js'
 export { type Supervised, startSupervised } from './supervised.js'

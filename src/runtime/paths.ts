@@ -14,6 +14,13 @@ export interface ContainerPaths {
   run: string
   lock: string
   socket: string
+  /** Of a running container: its pid and when it began. */
+  state: string
+  /** One record for each process that exec started. */
+  execs: string
+  health: string
+  /** There since somebody stopped it by hand. */
+  stopped: string
 }
 
 /** The directories of a data root and a run root that hold containers. */
@@ -47,6 +54,10 @@ export class Places {
       run,
       lock: `${run}/lock`,
       socket: `${run}/sock`,
+      state: `${run}/state.json`,
+      execs: `${run}/execs`,
+      health: `${directory}/health.json`,
+      stopped: `${directory}/stopped`,
     }
   }
 }

@@ -23,6 +23,8 @@ export interface ExecInput {
   rows: number
   columns: number
   events: EventPlan | null
+  /** Where its records go: what identifies it, and JSON members of the first of them. null: none are kept. */
+  record: { id: string; text: string } | null
 }
 
 /** Descriptor number, counted from the first passed one, where `exec` puts the container's pidfd (native/init/exec.cc). */
@@ -30,7 +32,7 @@ const pidfdIndex = 31
 
 /** Turns a command for a running container into the steps of its process. */
 export function planExec(input: ExecInput): ProcessPlan {
-  const { config, cgroup } = input
+  const { config, cgroup, paths, record } = input
   return {
     cloneFlags: 0,
     intoCgroup: cgroup.into,
@@ -41,18 +43,26 @@ export function planExec(input: ExecInput): ProcessPlan {
     rows: input.rows,
     columns: input.columns,
     log: null,
-    exitPath: null,
-    lockPath: null,
+    exitPath: record === null ? null : `${paths.execs}/${record.id}.exit`,
+    statePath: record === null ? null : `${paths.execs}/${record.id}.json`,
+    stateText: record?.text ?? '',
     oom: null,
     kill: { kind: 'init' },
-    containerSocket: input.paths.socket,
+    containerSocket: paths.socket,
     joinNamespaces: namespaces(config),
     killOnEnd: false,
     events: input.events,
+    restart: { policy: 'no', maxRetries: 0 },
+    lifeLimit: 0,
+    stopSignal: 0,
+    stopTimeout: 0,
+    health: null,
+    begin: record === null ? [] : [['mkdir', paths.execs, 0o700, true]],
     host: [],
     beside: [],
     child: childSteps(input),
     exit: [],
+    end: [],
   }
 }
 

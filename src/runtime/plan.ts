@@ -1,6 +1,7 @@
 import type { CgroupPlan } from '../cgroups/index.js'
 import {
   type EventPlan,
+  type HealthPlan,
   type KillPlan,
   type ProcessPlan,
   type Step,
@@ -45,7 +46,9 @@ export interface PlanInput {
   /** Descriptors passed for namespaces of other containers, by their place in the list: pidfds. */
   joins: readonly { index: number; flags: number; what: string }[]
   /** For a container that is removed at its end: where its directory waits for deletion, and its name's link. */
-  removal: { trash: string; name: string } | null
+  removal: { trash: string; names: string } | null
+  stopSignal: number
+  health: HealthPlan | null
   events: EventPlan | null
   /** Tests put failing steps in. */
   alter?: ((plan: ProcessPlan) => ProcessPlan) | undefined
@@ -67,17 +70,25 @@ export function planContainer(input: PlanInput): ProcessPlan {
     columns: input.columns,
     log: logPlan(config, paths),
     exitPath: paths.exit,
-    lockPath: paths.lock,
+    statePath: paths.state,
+    stateText: '',
     oom: cgroup.oom,
     kill: cgroup.kill satisfies KillPlan,
     containerSocket: null,
     joinNamespaces: 0,
     killOnEnd: true,
     events: input.events,
-    host: [...runSteps(paths), ...cgroupParents(cgroup), ...cgroupBirth(cgroup)],
+    restart: config.restart,
+    lifeLimit: config.lifeLimit * 1000,
+    stopSignal: input.stopSignal,
+    stopTimeout: config.stopTimeout < 0 ? -1 : config.stopTimeout * 1000,
+    health: input.health,
+    begin: runSteps(paths),
+    host: [...cgroupParents(cgroup), ...cgroupBirth(cgroup)],
     beside: cgroupLimits(cgroup),
     child: childSteps(input),
-    exit: exitSteps(input),
+    exit: cgroup.remove.map((path): Step => ['cgroup-remove', path]),
+    end: endSteps(input),
   }
   return input.alter ? input.alter(plan) : plan
 }
@@ -209,14 +220,18 @@ function sysctls(config: ContainerConfig): Record<string, string> {
   }
 }
 
-function exitSteps({ cgroup, paths, removal, events }: PlanInput): Step[] {
+function endSteps({ config, paths, removal, events }: PlanInput): Step[] {
   return [
-    ...cgroup.remove.map((path): Step => ['cgroup-remove', path]),
     // The name goes while the directory still says that it is taken.
     ...(removal === null
       ? []
-      : [['unlink', removal.name] as const, ['remove-tree', paths.directory, removal.trash] as const]),
+      : [
+          ['release-name', removal.names, paths.directory, config.name, config.id] as const,
+          ['remove-tree', paths.directory, removal.trash] as const,
+        ]),
     ...(removal === null || events === null ? [] : [['event', '"destroy"'] as const]),
+    ['remove-tree', paths.execs, `${paths.execs}.gone`],
+    ['unlink', paths.state],
     ['unlink', paths.socket],
     ['unlink', paths.lock],
     ['rmdir', paths.run],

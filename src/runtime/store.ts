@@ -3,26 +3,30 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   renameSync,
   rmSync,
   statSync,
   symlinkSync,
-  unlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { JubakoError } from '../errors/index.js'
 import { isLocked, removeTree } from '../native/index.js'
 import type { ContainerConfig } from './config.js'
 import type { ExitInfo } from './connection.js'
+import { NameStore } from './names.js'
 import type { Places } from './paths.js'
+
+/** Nobody takes that long between a container's directory and its record. */
+const UNFINISHED_MS = 60_000
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
-/** What the lock file says of a running container. */
+/** What the supervisor says of a running container, or of a process that exec started in it. */
 export interface RunRecord {
   pid: number
   startedAt: number
+  /** Restarts so far. */
+  restartCount: number
 }
 
 /** Files of the engine's own that the container sees. */
@@ -37,7 +41,11 @@ export interface ManagedFiles {
  * handful of system calls on small files.
  */
 export class ContainerStore {
-  constructor(readonly places: Places) {}
+  readonly names: NameStore
+
+  constructor(readonly places: Places) {
+    this.names = new NameStore(places.names, (id) => this.load(id)?.name)
+  }
 
   /** Makes the directories a root needs. */
   prepare(): void {
@@ -57,10 +65,9 @@ export class ContainerStore {
    */
   create(config: ContainerConfig, files: ManagedFiles, rootOwner: { mode: number; uid: number; gid: number }): void {
     const paths = this.places.of(config.id)
-    // First the directory: a name whose directory is missing is free for others.
     mkdirSync(paths.directory, { mode: 0o700 })
     try {
-      this.#takeName(config.name, config.id)
+      this.names.claim(config.name, config.id)
       // The upper layer's root is the container's root directory.
       mkdirSync(paths.upper, { mode: rootOwner.mode & 0o7777 })
       mkdirSync(paths.work, { mode: 0o700 })
@@ -68,11 +75,36 @@ export class ContainerStore {
       writeFileSync(paths.hostname, files.hostname, { mode: 0o644 })
       writeFileSync(paths.resolvConf, files.resolvConf, { mode: 0o644 })
       this.save(config)
+      this.names.keep(config.name, config.id)
     } catch (error) {
       rmSync(paths.directory, { recursive: true, force: true })
-      this.releaseName(config.name, config.id)
+      this.names.release(config.name, config.id)
       throw error
     }
+  }
+
+  /**
+   * Gives a container another name. A crash leaves it with one of the two, and the other free.
+   *
+   * @returns the record with the new name
+   * @throws JubakoError ERR_JUBAKO_CONFLICT when the name is taken
+   */
+  rename(config: ContainerConfig, name: string): ContainerConfig {
+    this.names.claim(name, config.id)
+    const renamed = { ...config, name }
+    const { directory } = this.places.of(config.id)
+    try {
+      // Its supervisor, which may remove it at its end, has the name of before in its plan.
+      symlinkSync(name, `${directory}/renamed.tmp`)
+      renameSync(`${directory}/renamed.tmp`, `${directory}/renamed`)
+      this.save(renamed)
+    } catch (error) {
+      this.names.release(name, config.id)
+      throw error
+    }
+    this.names.keep(name, config.id)
+    this.names.release(config.name, config.id)
+    return renamed
   }
 
   save(config: ContainerConfig): void {
@@ -109,9 +141,9 @@ export class ContainerStore {
     const wanted = nameOrId.startsWith('/') ? nameOrId.slice(1) : nameOrId
     const exact = /^[0-9a-f]{64}$/.test(wanted) ? this.load(wanted) : undefined
     if (exact !== undefined) return exact
-    const named = this.idOfName(wanted)
+    const named = this.names.idOf(wanted)
     const byName = named === undefined ? undefined : this.load(named)
-    if (byName !== undefined) return byName
+    if (byName?.name === wanted) return byName
     const matches = /^[0-9a-f]+$/.test(wanted) ? this.ids().filter((id) => id.startsWith(wanted)) : []
     if (matches.length > 1) {
       throw new JubakoError('ERR_JUBAKO_INVALID_ARGUMENT', `multiple IDs found with provided prefix: ${wanted}`, {
@@ -123,26 +155,43 @@ export class ContainerStore {
     throw new JubakoError('ERR_JUBAKO_NOT_FOUND', `No such container: ${nameOrId}`, { path: nameOrId })
   }
 
-  idOfName(name: string): string | undefined {
-    if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) return undefined
-    try {
-      return readlinkSync(`${this.places.names}/${name}`)
-    } catch {
-      return undefined
-    }
-  }
-
   /** True while its supervisor lives; for a moment longer than its process. */
   isRunning(id: string): boolean {
     return isLocked(this.places.of(id).lock)
   }
 
   runRecord(id: string): RunRecord | undefined {
-    return readJson<RunRecord>(this.places.of(id).lock)
+    return readJson<RunRecord>(this.places.of(id).state)
   }
 
   exitRecord(id: string): ExitInfo | undefined {
     return readJson<ExitInfo>(this.places.of(id).exit)
+  }
+
+  /** True when its last run has ended but its supervisor still cleans up. */
+  isEnding(id: string): boolean {
+    const exit = this.exitRecord(id)
+    return exit !== undefined && exit.restarting !== true && this.isRunning(id)
+  }
+
+  /** Whether somebody stopped it by hand since it was started. */
+  wasStopped(id: string): boolean {
+    return existsSync(this.places.of(id).stopped)
+  }
+
+  /** Notes that somebody stops it by hand: no restart policy may undo that. */
+  markStopped(id: string): void {
+    writeFileSync(this.places.of(id).stopped, '', { mode: 0o600 })
+  }
+
+  clearStopped(id: string): void {
+    rmSync(this.places.of(id).stopped, { force: true })
+  }
+
+  saveExit(id: string, record: ExitInfo): void {
+    const { exit } = this.places.of(id)
+    writeFileSync(`${exit}.tmp`, `${JSON.stringify(record)}\n`, { mode: 0o600 })
+    renameSync(`${exit}.tmp`, exit)
   }
 
   wasStarted(id: string): boolean {
@@ -167,7 +216,7 @@ export class ContainerStore {
       if (codeOf(error) !== 'ENOENT') throw error
       removed = false
     }
-    this.releaseName(config.name, config.id)
+    this.names.release(config.name, config.id)
     return removed
   }
 
@@ -175,6 +224,15 @@ export class ContainerStore {
   async emptyTrash(id?: string): Promise<void> {
     for (const name of readdirSync(this.places.trash)) {
       if (id === undefined || name.startsWith(`${id}-`)) await removeTree(`${this.places.trash}/${name}`)
+    }
+  }
+
+  /** Removes the directories of containers whose maker was killed before it wrote the record. */
+  async removeUnfinished(): Promise<void> {
+    const old = Date.now() - UNFINISHED_MS
+    for (const id of this.ids()) {
+      if (existsSync(this.places.of(id).config) || this.changedAt(id) > old) continue
+      await removeTree(this.places.of(id).directory)
     }
   }
 
@@ -186,41 +244,9 @@ export class ContainerStore {
       return 0
     }
   }
-
-  #takeName(name: string, id: string): void {
-    const link = `${this.places.names}/${name}`
-    for (let attempt = 0; attempt < 3; attempt++) {
-      try {
-        symlinkSync(id, link)
-        return
-      } catch (error) {
-        if (codeOf(error) !== 'EEXIST') throw error
-      }
-      const holder = this.idOfName(name)
-      if (holder !== undefined && existsSync(this.places.of(holder).directory)) {
-        throw new JubakoError(
-          'ERR_JUBAKO_CONFLICT',
-          `Conflict. The container name "/${name}" is already in use by container "${holder}". You have to remove (or rename) that container to be able to reuse that name.`,
-          { path: name },
-        )
-      }
-      this.releaseName(name, holder)
-    }
-    throw new JubakoError('ERR_JUBAKO_CONFLICT', `the container name "${name}" is being taken and given back by others`)
-  }
-
-  /** Gives a name back if it still stands for this container. */
-  releaseName(name: string, id: string | undefined): void {
-    if (id !== undefined && this.idOfName(name) !== id) return
-    try {
-      unlinkSync(`${this.places.names}/${name}`)
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error
-    }
-  }
 }
 
-function readJson<T>(path: string): T | undefined {
+export function readJson<T>(path: string): T | undefined {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as T
   } catch {

@@ -21,6 +21,8 @@ const container: ContainerSummary = {
   startedAt: now - 5 * second,
   finishedAt: null,
   exitCode: null,
+  health: null,
+  restartCount: 0,
   labels: { b: '2', a: '1' },
   pid: 7,
   mounts: ['/a/rather/long/source'],

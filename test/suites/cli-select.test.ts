@@ -17,6 +17,8 @@ const container = (name: string, createdAt: number, more: Partial<ContainerSumma
   startedAt: createdAt,
   finishedAt: null,
   exitCode: null,
+  health: null,
+  restartCount: 0,
   labels: {},
   pid: 1,
   mounts: [],

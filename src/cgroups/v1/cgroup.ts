@@ -8,6 +8,7 @@ import type { V1Controller } from '../mounts.js'
 import type { Cgroup, CgroupStats, CgroupWrite, CheckedResources, FreezerState, Resources } from '../types.js'
 import {
   freezerStateUnified,
+  frozenWhenUnified,
   killUnified,
   notFrozen,
   removeAll,
@@ -41,6 +42,12 @@ export class V1Cgroup implements Cgroup {
     this.into = parts.unified
     this.join = own.map((directory) => `${directory}/tasks`)
     this.#directories = parts.unified === null ? own : [...own, parts.unified]
+  }
+
+  get frozenWhen(): Cgroup['frozenWhen'] {
+    if (this.parts.unified !== null) return frozenWhenUnified(this.parts.unified)
+    const directory = this.parts.controllers.get('freezer')
+    return directory === undefined ? null : { path: `${directory}/freezer.state`, text: 'FROZEN' }
   }
 
   exists(): boolean {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { invalidArgument } from '../../errors/index.js'
 import { processesBelow, read } from '../files.js'
 import type { Cgroup, CgroupStats, CheckedResources, FreezerState, Resources } from '../types.js'
-import { freezerStateUnified, killUnified, removeAll, setFrozenUnified, writeOrExplain } from '../unified.js'
+import { freezerStateUnified, frozenWhenUnified, killUnified, removeAll, setFrozenUnified, writeOrExplain } from '../unified.js'
 import { limitWrites } from './limits.js'
 import { oomKills, readStats } from './stats.js'
 
@@ -23,6 +23,10 @@ export class V2Cgroup implements Cgroup {
     private readonly parts: V2Parts,
   ) {
     this.into = parts.directory
+  }
+
+  get frozenWhen(): Cgroup['frozenWhen'] {
+    return frozenWhenUnified(this.parts.directory)
   }
 
   exists(): boolean {

@@ -1,0 +1,37 @@
+import { isJubakoError } from '../errors/index.js'
+import type { ContainerConfig } from '../runtime/index.js'
+import type { EngineContext } from './context.js'
+import { type Launch, type Started, startContainer } from './start.js'
+import { untilGone } from './stop.js'
+import type { StartOptions } from './types.js'
+
+/**
+ * Starts a container that does not run. Of several that start it at once one does, and the others find it running.
+ *
+ * @returns undefined when it runs already
+ */
+export async function startOnce(
+  context: EngineContext,
+  config: ContainerConfig,
+  options: StartOptions,
+  launch?: Launch,
+): Promise<Started | undefined> {
+  const { store } = context
+  for (let attempt = 0; ; attempt++) {
+    // A supervisor whose container has ended cleans up first.
+    if (store.isEnding(config.id)) await untilGone(context, config.id)
+    if (store.isRunning(config.id)) {
+      await launch?.abandon()
+      return undefined
+    }
+    try {
+      return await startContainer(context, config, options, attempt === 0 ? launch : undefined)
+    } catch (error) {
+      if (!isLockedOut(error) || attempt === 5) throw error
+    }
+  }
+}
+
+/** Another supervisor had the lock. */
+const isLockedOut = (error: unknown): boolean =>
+  isJubakoError(error, 'ERR_JUBAKO_SYSTEM') && (error as { step?: string }).step === 'lock'

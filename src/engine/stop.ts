@@ -1,0 +1,108 @@
+import { JubakoError } from '../errors/index.js'
+import { type ContainerConfig, request, requests } from '../runtime/index.js'
+import type { EngineContext } from './context.js'
+import { signalNumber } from './signals.js'
+import { snapshotOf } from './state.js'
+import type { StopOptions } from './types.js'
+
+const ESRCH = 3
+const SIGKILL = 9
+
+export function notRunning(config: ContainerConfig): JubakoError {
+  return new JubakoError('ERR_JUBAKO_STATE', `container ${config.id} is not running`, {
+    hint: `start it with: jubako start ${config.name}`,
+  })
+}
+
+const cgroupOf = (context: EngineContext, config: ContainerConfig) =>
+  context.cgroups.open(config.id, { parent: config.cgroupParent ?? context.cgroupParent })
+
+/**
+ * Sends a signal to a running container's first process. As Docker has it, SIGKILL and the stop signal (any signal, if it
+ * has no stop signal of its own) also mean that no restart policy starts it again.
+ */
+export async function killContainer(
+  context: EngineContext,
+  config: ContainerConfig,
+  signal: string | number,
+): Promise<number> {
+  const number = signalNumber(signal)
+  const { socket } = context.store.places.of(config.id)
+  const final =
+    number === SIGKILL || config.stopSignal === 'SIGTERM' || number === signalNumber(config.stopSignal)
+  if (config.restart.policy !== 'no' && context.store.isRunning(config.id)) context.store.markStopped(config.id)
+  const errno = await request(socket, final ? requests.stop(number) : requests.kill(number))
+  if (errno === null || errno === ESRCH) throw notRunning(config)
+  if (errno !== 0) {
+    throw new JubakoError('ERR_JUBAKO_SYSTEM', `cannot kill container ${config.name}`, {
+      errno,
+      syscall: 'pidfd_send_signal',
+    })
+  }
+  return number
+}
+
+/** One order to stop; again while the supervisor lives but is between two lives. False when there was nobody to stop. */
+async function order(context: EngineContext, config: ContainerConfig, signal: number): Promise<boolean> {
+  const { store } = context
+  const { socket } = store.places.of(config.id)
+  for (let attempt = 0; attempt < 500 && store.isRunning(config.id); attempt++) {
+    const errno = await request(socket, requests.stop(signal))
+    if (errno === 0) return true
+    if (store.isEnding(config.id)) return false
+    await new Promise((resolve) => setTimeout(resolve, attempt < 20 ? 1 : 10))
+  }
+  return false
+}
+
+/** Resolves when the supervisor is gone: within a moment, once its container has ended. */
+export async function untilGone(context: EngineContext, id: string): Promise<void> {
+  for (let attempt = 0; context.store.isRunning(id) && attempt < 500; attempt++) {
+    await new Promise((resolve) => setTimeout(resolve, attempt < 20 ? 1 : 10))
+  }
+}
+
+/** Stops a container, also one that is about to be started again; `sent` is called for each signal. */
+export async function stopContainer(
+  context: EngineContext,
+  config: ContainerConfig,
+  options: StopOptions,
+  ended: () => Promise<unknown>,
+  sent: (signal: number) => void = () => {},
+): Promise<void> {
+  const signal = signalNumber(options.signal ?? config.stopSignal)
+  const timeout = options.timeout ?? config.stopTimeout
+  const cgroup = cgroupOf(context, config)
+  context.store.markStopped(config.id)
+  const over = ended()
+  const running = snapshotOf(context, config).state !== 'restarting'
+  if (!(await order(context, config, signal))) return
+  if (running) sent(signal)
+  // A frozen process takes a signal only when it runs again.
+  if (cgroup.state() !== 'thawed') await cgroup.thaw()
+  let timer: NodeJS.Timeout | undefined
+  if (timeout >= 0) {
+    timer = setTimeout(() => {
+      sent(SIGKILL)
+      void order(context, config, SIGKILL).catch(() => {})
+    }, timeout * 1000)
+  }
+  try {
+    await over
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Kills a container and lets no policy start it again. */
+export async function killForGood(
+  context: EngineContext,
+  config: ContainerConfig,
+  ended: () => Promise<unknown>,
+): Promise<void> {
+  const cgroup = cgroupOf(context, config)
+  const over = ended()
+  if (!(await order(context, config, SIGKILL))) return
+  if (cgroup.exists() && cgroup.state() !== 'thawed') await cgroup.thaw()
+  await over
+}
