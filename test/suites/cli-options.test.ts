@@ -57,6 +57,18 @@ const MAKES: [argv: string[], options: CreateOptions][] = [
     { ipc: 'host', pid: 'host', uts: 'host', userns: 'host' },
   ],
   [['-l', 'a=1', '--label', 'b'], { labels: { a: '1', b: '' } }],
+  [
+    ['--health-cmd', 'a b', '--health-interval', '2s', '--health-retries', '4', '--health-on-failure', 'kill'],
+    { healthcheck: { test: ['CMD-SHELL', 'a b'], interval: 2000, retries: 4, onFailure: 'kill' } },
+  ],
+  [
+    ['--health-timeout', '1m', '--health-start-period', '3s', '--health-start-interval', '1s'],
+    { healthcheck: { timeout: 60_000, startPeriod: 3000, startInterval: 1000 } },
+  ],
+  [['--no-healthcheck'], { healthcheck: { test: ['NONE'] } }],
+  [['--restart', 'on-failure:3'], { restart: { policy: 'on-failure', maxRetries: 3 } }],
+  [['--restart', 'always'], { restart: { policy: 'always' } }],
+  [['--timeout', '9'], { timeout: 9 }],
   [['--log-driver', 'none'], { logDriver: 'none' }],
   [['--log-opt', 'max-size=1m'], { logOptions: { 'max-size': '1m' } }],
   [

@@ -25,8 +25,6 @@ export const absentCommands: readonly AbsentCommand[] = [
   missing(making, 'commit', 'container commit'),
   missing(copying, 'cp', 'container cp'),
   missing(copying, 'export', 'container export'),
-  missing('it is not built yet', 'rename', 'container rename'),
-  missing('limits of a running container are not changed yet', 'update', 'container update'),
   missing('it is not built yet', 'system df'),
   missing('it is not built yet; see container prune', 'system prune'),
   missing('there is no API socket yet', 'system dial-stdio'),

@@ -21,6 +21,8 @@ export const commands: readonly CommandEntry[] = [
     'Block until containers stop, then print their exit codes',
     () => import('./wait.js'),
   ),
+  entry(['rename', 'container rename'], 'Rename a container', () => import('./rename.js')),
+  entry(['update', 'container update'], 'Change limits and restart policy', () => import('./update.js')),
   entry(['rm', 'container rm', 'container remove'], 'Remove one or more containers', () => import('./rm.js')),
   entry(['stats', 'container stats'], 'Show how much containers use', () => import('./stats.js')),
   entry(['top', 'container top'], 'Show the processes of a container', () => import('./top.js')),

@@ -29,7 +29,6 @@ import type { FlagExtra, FlagRow } from './spec.js'
 
 const windows: FlagExtra = { status: 'refused', reason: 'it exists on Windows only', hidden: true }
 const networks: FlagExtra = { status: 'missing', reason: 'networks other than none and host are not built yet' }
-const health: FlagExtra = { status: 'missing', reason: 'health checks are not built yet' }
 const volumes: FlagExtra = { status: 'missing', reason: 'volumes are not built yet' }
 const realtime: FlagExtra = { status: 'refused', reason: 'real-time group scheduling has no controller in cgroup v2' }
 const env = (text: string) => parseEnv(text, (name) => process.env[name])
@@ -86,12 +85,19 @@ export const createFlags: readonly FlagRow[] = [
     { status: 'refused', reason: 'there is no GPU driver hook; give the device nodes with --device' },
   ],
   ['', 'group-add', 'list', 'Further group of the process (name or number)'],
-  ['', 'health-cmd', 'string', 'Command that checks health', health],
-  ['', 'health-interval', 'duration', 'Time between two checks', health],
-  ['', 'health-retries', 'int', 'Failures in a row that mean unhealthy', health],
-  ['', 'health-start-interval', 'duration', 'Time between two checks while it starts', health],
-  ['', 'health-start-period', 'duration', 'Time it may take to start', health],
-  ['', 'health-timeout', 'duration', 'Longest time of one check', health],
+  ['', 'health-cmd', 'string', 'Command that checks health'],
+  ['', 'health-interval', 'duration', 'Time between two checks'],
+  [
+    '',
+    'health-on-failure',
+    'string',
+    'What is done when it becomes unhealthy: none, kill, restart or stop',
+    { parse: oneOf('none', 'kill', 'restart', 'stop') },
+  ],
+  ['', 'health-retries', 'int', 'Failures in a row that mean unhealthy'],
+  ['', 'health-start-interval', 'duration', 'Time between two checks while it starts'],
+  ['', 'health-start-period', 'duration', 'Time it may take to start'],
+  ['', 'health-timeout', 'duration', 'Longest time of one check'],
   ['', 'help', 'bool', 'Print this help', { hidden: true }],
   ['h', 'hostname', 'string', "Container's host name"],
   ['', 'init', 'bool', 'Run an init as process 1 that reaps orphans and forwards signals'],
@@ -113,7 +119,7 @@ export const createFlags: readonly FlagRow[] = [
   ['', 'label-file', 'list', 'Read labels from a file'],
   ['', 'link', 'list', 'Link to another container', networks],
   ['', 'link-local-ip', 'list', 'Link-local address', networks],
-  ['', 'log-driver', 'string', 'Where the output is kept: json-file or none', { parse: parseLogDriver }],
+  ['', 'log-driver', 'string', 'Where the output is kept: json-file, local or none', { parse: parseLogDriver }],
   ['', 'log-opt', 'list', 'Log option: max-size=<bytes> or max-file=<count>', { parse: parsePair }],
   ['', 'mac-address', 'string', 'MAC address', networks],
   ['m', 'memory', 'bytes', 'Memory limit, at least 6m'],
@@ -162,7 +168,13 @@ export const createFlags: readonly FlagRow[] = [
   ],
   ['q', 'quiet', 'bool', 'Do not show the pull'],
   ['', 'read-only', 'bool', 'Make the root file system read-only'],
-  ['', 'restart', 'string', 'What to do when it exits: no', { default: '"no"', parse: parseRestart }],
+  [
+    '',
+    'restart',
+    'string',
+    'When it is started again: no, on-failure[:count], always or unless-stopped',
+    { default: '"no"', parse: parseRestart },
+  ],
   ['', 'rm', 'bool', 'Remove the container when it exits'],
   [
     '',
@@ -189,6 +201,7 @@ export const createFlags: readonly FlagRow[] = [
   ],
   ['', 'storage-opt', 'list', 'Storage option', { status: 'refused', reason: 'overlay has no limit per container' }],
   ['', 'sysctl', 'map', 'Kernel setting of its namespaces (name=value)', { parse: parseSysctl }],
+  ['', 'timeout', 'int', 'Seconds that it may run before it is killed; 0 for no end', { parse: parseRange(0, 2 ** 31 - 1) }],
   ['', 'tmpfs', 'list', 'Mount a tmpfs (path[:options])', { parse: parseTmpfs }],
   ['t', 'tty', 'bool', 'Give it a terminal'],
   ['', 'ulimit', 'ulimit', 'Resource limit (name=soft[:hard])', { parse: parseUlimit }],

@@ -1,7 +1,16 @@
 import { readFileSync } from 'node:fs'
-import type { CreateOptions, DeviceOption, MountOption, ThrottleOption, UlimitOption } from '../../engine/types.js'
+import type {
+  CreateOptions,
+  DeviceOption,
+  MountOption,
+  RestartPolicy,
+  ThrottleOption,
+  UlimitOption,
+} from '../../engine/types.js'
 import { invalidArgument } from '../../errors/index.js'
 import { parseKeyValueFile } from '../values/env.js'
+import { EXIT, UsageError } from '../exit-codes.js'
+import { healthOptions } from './health-options.js'
 import type { ParsedArgs } from './parse.js'
 
 type Pair = [key: string, value: string]
@@ -99,6 +108,17 @@ function composed(flags: ParsedArgs): CreateOptions {
   if (labels.length > 0) options.labels = toRecord(labels)
   const entrypoint = flags.string('entrypoint')
   if (entrypoint !== undefined) options.entrypoint = entrypoint === '' ? [] : [entrypoint]
+  const health = healthOptions(flags)
+  if (health !== undefined) options.healthcheck = health
+  const restart = flags.value<RestartPolicy>('restart')
+  if (restart !== undefined) {
+    if (flags.bool('rm') && restart.policy !== 'no') {
+      throw new UsageError('conflicting options: cannot specify both --restart and --rm', 'run', EXIT.engine)
+    }
+    options.restart = restart
+  }
+  const timeout = flags.number('timeout')
+  if (timeout !== undefined && timeout !== 0) options.timeout = timeout
   const network = flags.list('network').at(-1)
   if (network !== undefined) options.network = network
   if (flags.has('device')) options.devices = flags.list<DeviceOption>('device')

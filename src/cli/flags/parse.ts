@@ -38,6 +38,11 @@ export class ParsedArgs {
     return this.#values.get(name) as number | undefined
   }
 
+  /** What a flag's own grammar made of its value. */
+  value<T>(name: string): T | undefined {
+    return this.#values.get(name) as T | undefined
+  }
+
   list<T = string>(name: string): T[] {
     return (this.#values.get(name) as T[] | undefined) ?? []
   }

@@ -67,12 +67,15 @@ export function commandText(command: readonly string[]): string {
   return command.map((arg, at) => (at > 0 && arg.includes(' ') ? `'${arg}'` : arg)).join(' ')
 }
 
+const healthText = (health: ContainerSummary['health']): string =>
+  health === null ? '' : health === 'starting' ? ' (health: starting)' : ` (${health})`
+
 /** `Up 3 seconds`, `Exited (137) 2 minutes ago`, `Created`, ... */
 export function statusText(container: ContainerSummary, now: number): string {
   const ago = (then: number | null): string => humanDuration(now - (then ?? now))
   switch (container.state) {
     case 'running':
-      return `Up ${ago(container.startedAt)}`
+      return `Up ${ago(container.startedAt)}${healthText(container.health)}`
     case 'paused':
       return `Up ${ago(container.startedAt)} (Paused)`
     case 'restarting':

@@ -10,6 +10,7 @@ interface Lookup {
 type Test = (container: ContainerSummary) => boolean
 type Rule = (value: string, all: readonly ContainerSummary[], engine: Lookup) => Test | Promise<Test>
 
+const healths = new Set(['starting', 'healthy', 'unhealthy', 'none'])
 const states = new Set(['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'])
 
 /** A label filter: `key`, or `key=value`. */
@@ -65,7 +66,10 @@ const rules: Readonly<Record<string, Rule>> = {
   },
   network: (value) => (container) => container.networks.includes(value),
   volume: (value) => (container) => container.mounts.includes(value),
-  health: (value) => () => value === 'none',
+  health: (value) => {
+    if (!healths.has(value)) throw invalidArgument(`invalid filter 'health=${value}'`, { hint: [...healths].join(', ') })
+    return ({ health }) => (health ?? 'none') === value
+  },
   'is-task': (value) => () => value === 'false' || value === '0',
   isolation: () => () => true,
   publish: () => () => false,

@@ -1,4 +1,4 @@
-import type { CreateOptions } from '../../engine/types.js'
+import type { CreateOptions, RestartPolicy } from '../../engine/types.js'
 
 /** A parser that takes only the given words. */
 export function oneOf<W extends string>(...words: W[]): (text: string) => W {
@@ -24,11 +24,17 @@ export function parseNetwork(text: string): string {
   throw new Error(`network '${name}' is not available yet: use none, host or container:<name|id>`)
 }
 
-/** `--restart`: only `no` works as yet. */
-export function parseRestart(text: string): string {
-  if (text === 'no' || text === '') return 'no'
-  const known = /^(always|unless-stopped|on-failure(:[0-9]+)?)$/.test(text)
-  throw new Error(known ? `restart policy '${text}' is not available yet` : `invalid restart policy: '${text}'`)
+/** `--restart`: `policy` or `on-failure:count`. The engine knows the policies. */
+export function parseRestart(text: string): RestartPolicy {
+  if (text === '') return { policy: 'no' }
+  const colon = text.indexOf(':')
+  if (colon < 0) return { policy: text as RestartPolicy['policy'] }
+  const [policy, count] = [text.slice(0, colon), text.slice(colon + 1)]
+  if (policy === '') throw new Error('invalid restart policy format: no policy provided before colon')
+  if (!/^[+-]?[0-9]+$/.test(count)) {
+    throw new Error('invalid restart policy format: maximum retry count must be an integer')
+  }
+  return { policy: policy as RestartPolicy['policy'], maxRetries: Number(count) }
 }
 
 /** `--attach`: one of the standard streams. */
@@ -40,8 +46,8 @@ export function parseStream(text: string): 'stdin' | 'stdout' | 'stderr' {
 
 /** `--log-driver`. */
 export function parseLogDriver(text: string): NonNullable<CreateOptions['logDriver']> {
-  if (text === 'json-file' || text === 'none') return text
-  throw new Error(`log driver '${text}' is not available (use json-file or none)`)
+  if (text === 'json-file' || text === 'local' || text === 'none') return text
+  throw new Error(`log driver '${text}' is not available (use json-file, local or none)`)
 }
 
 /** `--platform`: `os[/arch[/variant]]`. */
