@@ -16,8 +16,8 @@
 #include "../sys/linux.h"
 #include "supervisor.h"
 
-// Health checks, as Docker has them: a command is executed in the container by a jubako-init of role exec, whose control
-// socket is served here. No check follows before the one under way has ended.
+// Health checks, as Docker has them: a command is executed in the container by a jubako-init of role exec, whose
+// control socket is served here. No check follows before the one under way has ended.
 
 namespace jubako {
 

@@ -42,7 +42,7 @@ namespace {
 // Set-up touched most of the program; waiting needs one page of it. The others stay in the page cache and come back by
 // a fault, so an idle supervisor costs next to nothing. Forgetting and waiting are one function without a call.
 __attribute__((noinline)) int wait_forgetful(int epoll, struct epoll_event* events, int count, int timeout,
-                                            uintptr_t page) {
+                                             uintptr_t page) {
   uintptr_t from = reinterpret_cast<uintptr_t>(&__executable_start) & ~(page - 1);
   uintptr_t to = reinterpret_cast<uintptr_t>(&etext) & ~(page - 1);
   sys::raw(SYS_madvise, static_cast<long>(from), static_cast<long>(to - from), MADV_DONTNEED);

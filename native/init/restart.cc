@@ -3,8 +3,8 @@
 #include "../sys/linux.h"
 #include "supervisor.h"
 
-// Restart policies as Docker has them: the first restart comes after 100 ms, each next one after twice the time, up to a
-// minute; a life of ten seconds starts the count of time anew.
+// Restart policies as Docker has them: the first restart comes after 100 ms, each next one after twice the time, up to
+// a minute; a life of ten seconds starts the count of time anew.
 
 namespace jubako {
 

@@ -78,7 +78,7 @@ struct Settings {
   const char* log_path = "";  // empty: no log
   uint64_t log_max_size = 0;  // bytes, 0: no rotation
   uint32_t log_max_files = 1;
-  const char* exit_path = "";  // where the exit record goes; empty: nowhere
+  const char* exit_path = "";   // where the exit record goes; empty: nowhere
   const char* state_path = "";  // gets {"pid":...} when started; empty: nowhere
   const char* state_text = "";  // further JSON members of that record, each with a comma before it
   const char* oom_path = "";

@@ -24,8 +24,8 @@ import { attachMask, type Launch, type Started } from './start.js'
 import { startOnce } from './start-once.js'
 import { snapshotOf, summaryOf } from './state.js'
 import { networkStats } from './stats.js'
-import { processTable } from './top.js'
 import { killContainer, killForGood, notRunning, stopContainer, untilGone } from './stop.js'
+import { processTable } from './top.js'
 import type {
   Attachment,
   AttachOptions,

@@ -38,7 +38,10 @@ export async function execIn(
     })
   }
   if (context.store.exitRecord(config.id)?.restarting === true) {
-    throw new JubakoError('ERR_JUBAKO_STATE', `Container ${config.id} is restarting, wait until the container is running`)
+    throw new JubakoError(
+      'ERR_JUBAKO_STATE',
+      `Container ${config.id} is restarting, wait until the container is running`,
+    )
   }
   if (cgroup.state() !== 'thawed') {
     throw new JubakoError('ERR_JUBAKO_STATE', `Container ${config.id} is paused, unpause the container before exec`, {

@@ -25,7 +25,9 @@ export function execsOf(context: EngineContext, config: ContainerConfig): ExecIn
   } catch {
     return []
   }
-  const infos = names.flatMap((name) => (name.endsWith('.json') ? (infoOf(config.id, execs, name.slice(0, -5)) ?? []) : []))
+  const infos = names.flatMap((name) =>
+    name.endsWith('.json') ? (infoOf(config.id, execs, name.slice(0, -5)) ?? []) : [],
+  )
   return infos.sort((a, b) => a.startedAt - b.startedAt)
 }
 

@@ -40,8 +40,7 @@ export function healthConfig(
   if (kind !== 'CMD' && kind !== 'CMD-SHELL') {
     throw invalidArgument(`Unknown healthcheck type '${kind}' (expected 'CMD') in ${JSON.stringify(test)}`)
   }
-  const command =
-    kind === 'CMD' ? test.slice(1) : [...(shell ?? ['/bin/sh', '-c']), test.slice(1).join(' ')]
+  const command = kind === 'CMD' ? test.slice(1) : [...(shell ?? ['/bin/sh', '-c']), test.slice(1).join(' ')]
   if (command.length === 0) throw invalidArgument('the health check has no command')
   const time = (key: (typeof times)[number][0], name: (typeof times)[number][1]): number =>
     given?.[key] || (image?.[name] ?? 0) / NANO_PER_MILLI || DEFAULTS[key]

@@ -18,9 +18,7 @@ export function restartConfig(given: RestartPolicy | undefined): RestartConfig {
   }
   if (maxRetries !== 0 && policy !== 'on-failure') {
     const negative = maxRetries < 0 ? ' and cannot be negative' : ''
-    throw invalidArgument(
-      `invalid restart policy: maximum retry count can only be used with 'on-failure'${negative}`,
-    )
+    throw invalidArgument(`invalid restart policy: maximum retry count can only be used with 'on-failure'${negative}`)
   }
   if (maxRetries < 0) throw invalidArgument('invalid restart policy: maximum retry count cannot be negative')
   return { policy, maxRetries }

@@ -163,9 +163,7 @@ export async function startContainer(
       rows: options.rows ?? 0,
       columns: options.columns ?? 0,
       joins: joins.map(({ kind, mode }, i) => ({ index: launch.firstJoin + i, flags: joinFlags[kind], what: mode })),
-      removal: config.autoRemove
-        ? { trash: store.trashOf(config.id), names: store.places.names }
-        : null,
+      removal: config.autoRemove ? { trash: store.trashOf(config.id), names: store.places.names } : null,
       events: context.events.planOf(config),
       stopSignal: signalNumber(config.stopSignal),
       health: healthPlan(context, config),

@@ -28,8 +28,7 @@ export async function killContainer(
 ): Promise<number> {
   const number = signalNumber(signal)
   const { socket } = context.store.places.of(config.id)
-  const final =
-    number === SIGKILL || config.stopSignal === 'SIGTERM' || number === signalNumber(config.stopSignal)
+  const final = number === SIGKILL || config.stopSignal === 'SIGTERM' || number === signalNumber(config.stopSignal)
   if (config.restart.policy !== 'no' && context.store.isRunning(config.id)) context.store.markStopped(config.id)
   const errno = await request(socket, final ? requests.stop(number) : requests.kill(number))
   if (errno === null || errno === ESRCH) throw notRunning(config)

@@ -46,10 +46,7 @@ export async function updateContainer(
 }
 
 /** @throws JubakoError ERR_JUBAKO_INVALID_ARGUMENT with Docker's message */
-function merge(
-  old: ContainerConfig['resources'],
-  given: ContainerConfig['resources'],
-): ContainerConfig['resources'] {
+function merge(old: ContainerConfig['resources'], given: ContainerConfig['resources']): ContainerConfig['resources'] {
   if (given.cpus !== undefined && (old.cpuPeriod || old.cpuQuota)) {
     const which = old.cpuPeriod ? 'CPU Period' : 'CPU Quota'
     throw invalidArgument(`Conflicting options: Nano CPUs cannot be updated as ${which} has already been set`)

@@ -3,14 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { JubakoError } from '../errors/index.js'
-import {
-  AttachMask,
-  encodeFrame,
-  Frame,
-  FrameReader,
-  type RestartPlan,
-  RestartPolicyNumber,
-} from '../native/index.js'
+import { AttachMask, encodeFrame, Frame, FrameReader, type RestartPlan, RestartPolicyNumber } from '../native/index.js'
 
 /** How a container's or exec's first process ended; `ExitInfo` of native/spawn/protocol.h. */
 export interface ExitInfo {

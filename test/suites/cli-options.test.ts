@@ -106,9 +106,7 @@ const MAKES: [argv: string[], options: CreateOptions][] = [
 
 /** What the commands themselves use, or what is taken and changes nothing. */
 const ELSEWHERE = new Set(
-  'attach cidfile disable-content-trust env-file help isolation kernel-memory label-file no-healthcheck pull quiet restart rm'.split(
-    ' ',
-  ),
+  'attach cidfile disable-content-trust env-file help isolation kernel-memory label-file pull quiet rm'.split(' '),
 )
 
 t.test('flags make options', (t) => {

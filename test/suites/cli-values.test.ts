@@ -211,7 +211,12 @@ grammar('namespaces', parseNamespace('private'), { host: 'host', 'container:x': 
   'container:',
 ])
 grammar('networks', parseNetwork, { none: 'none', host: 'host', 'name=none,alias=x': 'none' }, ['bridge', 'x'])
-grammar('restart policies', parseRestart, { no: 'no', '': 'no' }, ['always', 'sometimes'])
+grammar(
+  'restart policies',
+  parseRestart,
+  { no: { policy: 'no' }, '': { policy: 'no' }, 'on-failure:2': { policy: 'on-failure', maxRetries: 2 } },
+  [':3', 'on-failure:x'],
+)
 grammar('platforms', parsePlatform, { 'linux/arm64/v8': 'linux/arm64/v8', linux: 'linux' }, ['', 'a/b/c/d', '/'])
 grammar(
   'detach keys',

@@ -2,7 +2,14 @@ import { existsSync } from 'node:fs'
 import { invalidArgument } from '../../errors/index.js'
 import { processesBelow, read } from '../files.js'
 import type { Cgroup, CgroupStats, CheckedResources, FreezerState, Resources } from '../types.js'
-import { freezerStateUnified, frozenWhenUnified, killUnified, removeAll, setFrozenUnified, writeOrExplain } from '../unified.js'
+import {
+  freezerStateUnified,
+  frozenWhenUnified,
+  killUnified,
+  removeAll,
+  setFrozenUnified,
+  writeOrExplain,
+} from '../unified.js'
 import { limitWrites } from './limits.js'
 import { oomKills, readStats } from './stats.js'
 

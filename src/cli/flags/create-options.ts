@@ -8,8 +8,8 @@ import type {
   UlimitOption,
 } from '../../engine/types.js'
 import { invalidArgument } from '../../errors/index.js'
-import { parseKeyValueFile } from '../values/env.js'
 import { EXIT, UsageError } from '../exit-codes.js'
+import { parseKeyValueFile } from '../values/env.js'
 import { healthOptions } from './health-options.js'
 import type { ParsedArgs } from './parse.js'
 

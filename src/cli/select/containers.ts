@@ -67,7 +67,8 @@ const rules: Readonly<Record<string, Rule>> = {
   network: (value) => (container) => container.networks.includes(value),
   volume: (value) => (container) => container.mounts.includes(value),
   health: (value) => {
-    if (!healths.has(value)) throw invalidArgument(`invalid filter 'health=${value}'`, { hint: [...healths].join(', ') })
+    if (!healths.has(value))
+      throw invalidArgument(`invalid filter 'health=${value}'`, { hint: [...healths].join(', ') })
     return ({ health }) => (health ?? 'none') === value
   },
   'is-task': (value) => () => value === 'false' || value === '0',
