@@ -2,22 +2,13 @@ import type { Readable, Writable } from 'node:stream'
 import type { Platform } from '../oci/platform.js'
 import type { Change, ProcessTable } from './container-types.js'
 import type { RegistryAuth, RegistrySettings } from './image-types.js'
+import type { HealthOptions, HealthStatus, RestartPolicy, UpdateOptions } from './life-types.js'
 
 export type { Change, ProcessTable } from './container-types.js'
 export type { EngineEvent, EventOptions } from './event-types.js'
 export type * from './image-types.js'
-
-<<<<<<< HEAD
-
-export type { ManifestApi, ManifestCallOptions } from './manifests.js'
-
-=======
-
->>>>>>> e630b92 (test: restart policies and options of health checks; docs: who starts a container again)
-
-import type { HealthOptions, HealthStatus, RestartPolicy, UpdateOptions } from './life-types.js'
-
 export type { Health, HealthOptions, HealthStatus, RestartPolicy, UpdateOptions } from './life-types.js'
+export type { ManifestApi, ManifestCallOptions } from './manifests.js'
 
 /** Options of `Engine.open`. No environment variable is read by the library. */
 export interface EngineOptions {
