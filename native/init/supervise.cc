@@ -68,12 +68,17 @@ bool start_child(Supervisor& s, Failure& f) {
   return true;
 }
 
-// Once, before the first life.
-bool set_up(Supervisor& s, Failure& f) {
+// First of all: whatever fails from here on is told.
+bool serve_control(Supervisor& s, Failure& f) {
   s.epoll = epoll_create1(EPOLL_CLOEXEC);
   if (s.epoll < 0) return fail(f, errno, "epoll_create1");
   fcntl(kControlFd, F_SETFD, FD_CLOEXEC);
   add_client(s, kControlFd, true);
+  return true;
+}
+
+// Once, before the first life.
+bool set_up(Supervisor& s, Failure& f) {
   s.clients[0].attached = s.plan.settings.attach_mask;
   if (!run_host_steps(s, s.plan.begin, f)) return false;
   if (s.listener >= 0) watch(s, s.listener, EPOLLIN, &s.listener);
@@ -149,7 +154,7 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
   Failure failure;
   Bytes plan = receive_plan(kControlFd, failure);
   if (plan.size == 0 && !failure.failed()) return 0;
-  bool ready = !failure.failed() && decode_plan(plan.data, plan.size, s.plan, failure) && prepare(s, failure) &&
+  bool ready = serve_control(s, failure) && !failure.failed() && decode_plan(plan.data, plan.size, s.plan, failure) && prepare(s, failure) &&
                set_up(s, failure);
   for (bool again = ready; again;) {
     ready = live(s, failure);

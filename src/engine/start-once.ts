@@ -34,4 +34,4 @@ export async function startOnce(
 
 /** Another supervisor had the lock. */
 const isLockedOut = (error: unknown): boolean =>
-  isJubakoError(error, 'ERR_JUBAKO_SYSTEM') && (error as { step?: string }).step === 'lock'
+  isJubakoError(error) && error.step === 'lock' && error.syscall === 'fcntl'

@@ -57,8 +57,10 @@ export async function startSupervised(init: InitProcess, plan: ProcessPlan, what
   const gone = init.exited.then((status) => {
     streams.end()
     if (pid === 0) {
+      const killed = new JubakoError('ERR_JUBAKO_STATE', `${what}: it was killed while it was set up`)
       started.reject(
         failure ??
+          (exit !== null ? killed : undefined) ??
           new JubakoError('ERR_JUBAKO_SYSTEM', `${what}: jubako-init ended by signal ${status.signal ?? 'none'}`, {
             hint: 'was it killed by hand or by the OOM killer? See the kernel log',
           }),
