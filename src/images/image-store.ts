@@ -423,7 +423,8 @@ export class ImageStore {
     const fetch = async () => undefined
     const image = await chooseImage(this.content, { fetch }, target, wanted, familiarReference(reference))
     const before = this.#records.reference(formatReference(reference))
-    await this.#installer.install(image, { lease, fetchLayer: fetch, onProgress, signal })
+    const what = familiarReference(reference)
+    await this.#installer.install(image, { what, lease, fetchLayer: fetch, onProgress, signal })
     const record: ReferenceRecord = {
       reference: formatReference(reference),
       imageId: image.imageId,

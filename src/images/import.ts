@@ -61,6 +61,7 @@ export async function importImage(
     const image = await chooseImage(parts.content, { fetch: nothing }, target, wanted, what)
     const installer = new Installer(parts.content, parts.layers, parts.records, scratch)
     await installer.install(image, {
+      what,
       lease: parts.lease,
       fetchLayer: nothing,
       onProgress: undefined,

@@ -11,6 +11,8 @@ import { Semaphore } from './semaphore.js'
 import type { LayerUnpacker, OnProgress } from './types.js'
 
 export interface InstallOptions {
+  /** How the image is called in errors. */
+  what: string
   lease: Lease
   /** Brings a layer's blob into the content store. */
   fetchLayer: (layer: Descriptor, progress: LayerProgress, signal: AbortSignal) => Promise<void>
@@ -167,7 +169,8 @@ class Installation {
     progress: LayerProgress,
   ): Promise<FinishedDraft> {
     this.#stop.signal.throwIfAborted()
-    checkSize(this.#content, descriptor, 'layer')
+    const what = `${this.#options.what}: layer ${descriptor.digest}`
+    checkSize(this.#content, descriptor, what)
     const file = await this.#content.open(descriptor.digest)
     try {
       const unpacked = await this.#unpacker.unpack({
@@ -180,10 +183,12 @@ class Installation {
       if (unpacked.diffId !== diffId) {
         throw new JubakoError(
           'ERR_JUBAKO_INTEGRITY',
-          `layer ${descriptor.digest}: its content is not what the image's configuration names: expected ${diffId}, got ${unpacked.diffId}`,
+          `${what}: its content is not what the image's configuration names: expected ${diffId}, got ${unpacked.diffId}`,
         )
       }
       return { draft, diffId, unpacked }
+    } catch (error) {
+      throw aboutLayer(error, what)
     } finally {
       await file.close()
     }
@@ -202,4 +207,11 @@ class Installation {
 /** One failure stops the others; theirs only say that they were stopped. */
 function mostTelling(failures: unknown[]): unknown {
   return failures.find((error) => isJubakoError(error) && error.code !== 'ERR_JUBAKO_ABORTED') ?? failures[0]
+}
+
+/** What the unpacker refuses is a fault of this layer. */
+function aboutLayer(error: unknown, what: string): unknown {
+  if (!isJubakoError(error, 'ERR_JUBAKO_INTEGRITY', 'ERR_JUBAKO_LIMIT_EXCEEDED', 'ERR_JUBAKO_UNSUPPORTED')) return error
+  if (error.message.startsWith(what)) return error
+  return new JubakoError(error.code, `${what}: ${error.message}`, { cause: error, hint: error.hint, path: error.path })
 }

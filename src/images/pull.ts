@@ -116,7 +116,7 @@ class Pull {
     const { onProgress, signal } = this.#options
     const fetchLayer = (layer: Descriptor, progress: LayerProgress, stop: AbortSignal) =>
       fetchBlob(content, this.#repository, layer, progress, stop)
-    await installer.install(image, { lease, fetchLayer, onProgress, signal })
+    await installer.install(image, { what: this.#name, lease, fetchLayer, onProgress, signal })
     return {
       reference: formatReference(this.#reference),
       imageId: image.imageId,

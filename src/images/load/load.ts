@@ -94,7 +94,7 @@ async function loadOne(
   const wanted = { platform: platformOf(options.platform), explicit: options.platform !== undefined }
   const image = await chooseImage(parts.content, { fetch }, archived.target, wanted, what)
   const { onProgress, signal } = options
-  await parts.installer.install(image, { lease: parts.lease, fetchLayer: fetch, onProgress, signal })
+  await parts.installer.install(image, { what, lease: parts.lease, fetchLayer: fetch, onProgress, signal })
   for (const name of names) {
     await parts.assign({
       reference: formatReference(name),
