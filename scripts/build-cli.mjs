@@ -37,7 +37,7 @@ await main(async () => {
   rmSync(OUT, { recursive: true, force: true })
   mkdirSync(OUT, { recursive: true })
   const result = await build({
-    entryPoints: [join(ROOT, 'dist/src/cli/start.js')],
+    entryPoints: [join(ROOT, 'dist/src/program.js')],
     bundle: true,
     platform: 'node',
     target: 'node20',

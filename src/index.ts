@@ -3,7 +3,8 @@
  *
  * @packageDocumentation
  */
-export { Engine } from './engine/engine.js'
 export type { ImageApi } from './engine/images.js'
+export type * from './engine/serve-types.js'
 export type * from './engine/types.js'
 export { type ErrorCode, type ErrorDetails, isJubakoError, JubakoError } from './errors/index.js'
+export { Engine } from './served-engine.js'

@@ -1,12 +1,22 @@
 import type { Engine } from '../engine/engine.js'
+import type { ApiServer, ServeOptions } from '../engine/serve-types.js'
 import type { ParsedArgs } from './flags/parse.js'
 import type { CommandSpec } from './flags/spec.js'
 import type { Output } from './io/output.js'
+
+/** Other faces of the engine. The program gives them: faces do not know each other. */
+export interface Faces {
+  /** The Docker Engine API. */
+  serve(engine: Engine, options: ServeOptions): Promise<ApiServer>
+  /** The same on a temporary socket while `use` runs; what its clients made is removed. */
+  withDockerHost<T>(engine: Engine, use: (dockerHost: string) => Promise<T>): Promise<T>
+}
 
 /** What a command works with. */
 export interface CommandContext {
   /** Opened at the first call. */
   engine(): Promise<Engine>
+  faces: Faces
   out: Output
   err: Output
   /** `--root` and `--run-root`, or their variables. */

@@ -1,5 +1,5 @@
 import type { Engine } from '../engine/engine.js'
-import { type Command, type CommandContext, type CommandEntry, errorText } from './command.js'
+import { type Command, type CommandContext, type CommandEntry, errorText, type Faces } from './command.js'
 import { findAbsent } from './commands/absent.js'
 import { commands } from './commands/table.js'
 import { CodedError, EXIT, ExitSignal, exitCodeOf, UsageError } from './exit-codes.js'
@@ -70,9 +70,10 @@ function checkCount(spec: CommandSpec, count: number): void {
  * Runs the command line.
  *
  * @param argv arguments after the program's name
+ * @param faces what else of the engine the command line starts
  * @returns exit code
  */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], faces: Faces): Promise<number> {
   const [out, err] = [new Output(1), new Output(2)]
   let engine: Promise<Engine> | undefined
   let command: Command | undefined
@@ -120,6 +121,7 @@ export async function main(argv: readonly string[]): Promise<number> {
         )
         return engine
       },
+      faces,
       out,
       err,
       places,

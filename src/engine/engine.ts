@@ -63,7 +63,7 @@ export class Engine {
   readonly #context: EngineContext
   readonly #owned = new Set<ContainerHandle>()
 
-  private constructor(context: EngineContext) {
+  protected constructor(context: EngineContext) {
     this.root = context.root
     this.runRoot = context.runRoot
     this.images = imageApi(context)
@@ -115,7 +115,7 @@ export class Engine {
       cgroupParents: new Set(),
     }
     await sweep(context)
-    return new Engine(context)
+    return new this(context)
   }
 
   async pull(reference: string, options: PullOptions = {}): Promise<PullResult> {

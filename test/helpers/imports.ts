@@ -23,6 +23,9 @@ export const RANKS: Readonly<Record<string, number>> = {
   cli: 5,
   hub: 5,
   'index.ts': 6,
+  'program.ts': 6,
+  'private-host.ts': 6,
+  'served-engine.ts': 6,
 }
 
 /** Ranks whose rooms never import each other. */

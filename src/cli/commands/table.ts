@@ -51,6 +51,7 @@ export const commands: readonly CommandEntry[] = [
   entry(['manifest rm'], 'Remove lists that were made here', () => import('./manifest-rm.js')),
   entry(['login'], 'Authenticate to a registry', () => import('./login.js')),
   entry(['logout'], 'Log out from a registry', () => import('./logout.js')),
+  entry(['serve'], 'Serve the Docker Engine API', () => import('./serve.js')),
   entry(['version'], 'Show the version', () => import('./version.js')),
   entry(['info', 'system info'], 'Show the state of the engine', () => import('./info.js')),
 ]

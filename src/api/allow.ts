@@ -1,0 +1,32 @@
+import type { Allow } from '../engine/serve-types.js'
+import { invalidArgument } from '../errors/index.js'
+
+const ALWAYS = new Set(['SystemPing', 'SystemPingHead', 'SystemVersion'])
+
+const READ =
+  /^(Container(List|Inspect|Top|Logs|Changes|Stats|Wait|ArchiveInfo)|Image(List|Inspect|History|Search)|(Network|Volume)(List|Inspect)|System(Info|Events|DataUsage)|ExecInspect|DistributionInspect)$/
+
+/** Operations that reach beyond what labels can limit. */
+const BEYOND_LABELS = new Set(['SystemDataUsage'])
+
+export function isAllowed(allow: Allow | undefined, operation: string): boolean {
+  if (allow === undefined || ALWAYS.has(operation)) return true
+  const { operations, labels } = allow
+  if (labels !== undefined && BEYOND_LABELS.has(operation)) return false
+  if (operations === undefined) return true
+  return operations.includes(operation) || (operations.includes('read') && READ.test(operation))
+}
+
+/** @throws JubakoError ERR_JUBAKO_INVALID_ARGUMENT for a word that names no operation */
+export function checkAllow(allow: Allow, known: ReadonlySet<string>): void {
+  for (const operation of allow.operations ?? []) {
+    if (operation === 'read' || known.has(operation)) continue
+    throw invalidArgument(`unknown operation: ${operation}`, {
+      hint: `known are read, ${[...known].sort().join(', ')}`,
+    })
+  }
+}
+
+export function hasLabels(labels: Readonly<Record<string, string>>, wanted: Allow['labels']): boolean {
+  return Object.entries(wanted ?? {}).every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value)
+}

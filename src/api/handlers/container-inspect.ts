@@ -1,0 +1,12 @@
+import type { Call } from '../call.js'
+
+export async function containerInspect(call: Call): Promise<void> {
+  const container = await call.resident.container(call.params.id!)
+  const value: Record<string, unknown> = { ...(await container.inspect()) }
+  value.ExecIDs ??= call.resident.execs.of(container.id)
+  if (call.query.bool('size')) {
+    const { written, total } = await call.engine.containerSize(container.id)
+    Object.assign(value, { SizeRw: written, SizeRootFs: total })
+  }
+  await call.reply.json(200, value)
+}

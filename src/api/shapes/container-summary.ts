@@ -1,0 +1,42 @@
+import type { ContainerSummary } from '../../engine/types.js'
+import { humanDuration } from './duration.js'
+
+/** `Up 3 seconds`, `Exited (137) 2 minutes ago`, `Created`, ... */
+export function statusText(container: ContainerSummary, now: number): string {
+  const since = (then: number | null): string => humanDuration(now - (then ?? now))
+  switch (container.state) {
+    case 'running':
+      return `Up ${since(container.startedAt)}`
+    case 'paused':
+      return `Up ${since(container.startedAt)} (Paused)`
+    case 'restarting':
+      return `Restarting (${container.exitCode ?? 0}) ${since(container.finishedAt)} ago`
+    case 'exited':
+      return `Exited (${container.exitCode ?? 0}) ${since(container.finishedAt)} ago`
+    case 'removing':
+      return 'Removal In Progress'
+    case 'dead':
+      return 'Dead'
+    case 'created':
+      return 'Created'
+  }
+}
+
+/** One element of `GET /containers/json`. */
+export function containerSummary(container: ContainerSummary, now: number): Record<string, unknown> {
+  return {
+    Id: container.id,
+    Names: [`/${container.name}`],
+    Image: container.image,
+    ImageID: container.imageId,
+    Command: container.command.map((word, at) => (at > 0 && word.includes(' ') ? `'${word}'` : word)).join(' '),
+    Created: Math.floor(container.createdAt / 1000),
+    Ports: [],
+    Labels: container.labels,
+    State: container.state,
+    Status: statusText(container, now),
+    HostConfig: { NetworkMode: container.networks[0] ?? 'none' },
+    NetworkSettings: { Networks: Object.fromEntries(container.networks.map((name) => [name, {}])) },
+    Mounts: [],
+  }
+}
