@@ -50,7 +50,7 @@ export interface ErrorDetails {
   syscall?: string | undefined
   /** The path, value or object the call was about. */
   path?: string | undefined
-  /** The named set-up step, see `docs/steps.md`. */
+  /** The named set-up step, see `native/spawn/steps.def`. */
   step?: string | undefined
   /** What the reader can do about it. One sentence, no full stop needed. */
   hint?: string | undefined
