@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname as hostHostname } from 'node:os'
 import { invalidArgument } from '../errors/index.js'
 import type { ResolvedImage } from '../images/index.js'
+import { normaliseCapabilities } from '../oci/capabilities.js'
 import { parseDeviceCgroupRule } from '../oci/devices.js'
 import { type ContainerConfig, type NamespaceMode, rlimitNumbers } from '../runtime/index.js'
 import { thisStartTime } from './boot.js'
@@ -248,8 +249,8 @@ export function mergeConfig(
     cgroupns: options.cgroupns === 'host' ? 'host' : 'private',
     cgroupParent: options.cgroupParent ?? null,
     privileged: options.privileged ?? false,
-    capAdd: [...(options.capAdd ?? [])],
-    capDrop: [...(options.capDrop ?? [])],
+    capAdd: normaliseCapabilities(options.capAdd ?? [], 'CapAdd'),
+    capDrop: normaliseCapabilities(options.capDrop ?? [], 'CapDrop'),
     ...security,
     devices: (options.devices ?? []).map((device) => ({
       hostPath: device.hostPath,

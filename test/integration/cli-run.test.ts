@@ -38,6 +38,7 @@ t.test('jubako run', async (t) => {
       [125, ['--name', '-x', it.image, 'true'], /^jubako: Invalid container name \(-x\)/],
       [125, ['--mount', 'type=bind,src=/nonexistent-dir,dst=/m', it.image, 'true'], /\/nonexistent-dir/],
       [125, ['--env-file', '/nonexistent-file', it.image, 'true'], /^jubako: .*\/nonexistent-file/],
+      [125, ['--cap-add', 'nosuch', it.image, 'true'], /^jubako: invalid CapAdd: unknown capability: "CAP_NOSUCH"/],
       [1, ['-it', it.image, 'true'], /^jubako: the input device is not a TTY/],
       [1, [], /^jubako: 'jubako run' requires at least 1 argument/],
     ]
