@@ -154,8 +154,8 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
   Failure failure;
   Bytes plan = receive_plan(kControlFd, failure);
   if (plan.size == 0 && !failure.failed()) return 0;
-  bool ready = serve_control(s, failure) && !failure.failed() && decode_plan(plan.data, plan.size, s.plan, failure) && prepare(s, failure) &&
-               set_up(s, failure);
+  bool ready = serve_control(s, failure) && !failure.failed() && decode_plan(plan.data, plan.size, s.plan, failure) &&
+               prepare(s, failure) && set_up(s, failure);
   for (bool again = ready; again;) {
     ready = live(s, failure);
     if (!ready) break;
