@@ -3,7 +3,7 @@
  * a build context every path is hostile, so native code opens by descriptor; the wrappers live in native/sys.
  */
 const PATH_CALLS =
-  /(?<![\w.>:]|->)(?:::)?(?:open|open64|creat|fopen|opendir|mkdir|rmdir|unlink|rename|symlink|mknod|mkfifo|mount|umount2?|chmod|chown|lchown|truncate|utimes|chdir|chroot|stat|lstat|readlink|realpath|setxattr|lsetxattr|getxattr|lgetxattr)\s*\(/
+  /(?<![\w.>:]|->|\b(?:bool|void) )(?:::)?(?:open|open64|creat|fopen|opendir|mkdir|rmdir|unlink|rename|symlink|mknod|mkfifo|mount|umount2?|chmod|chown|lchown|truncate|utimes|chdir|chroot|stat|lstat|readlink|realpath|setxattr|lsetxattr|getxattr|lgetxattr)\s*\(/
 
 /**
  * Files that may, with the reason. `calls` is how many there are: one more is a finding again.
