@@ -146,6 +146,15 @@ void handle(Supervisor& s, Client& client, uint32_t type, const uint8_t* data, u
       }
       break;
     case protocol::kGetPidfd: send_pidfd(s, client); break;
+    case protocol::kSteps: {
+      Failure failure;
+      if (!s.started || s.reaped)
+        fail(failure, ESRCH, "steps");
+      else
+        run_sent_steps(s, data, size, failure);
+      send_frame(s, client, protocol::kFailed, &failure, sizeof failure);
+      break;
+    }
     default: client.broken = true;
   }
 }

@@ -226,6 +226,15 @@ constexpr Act kActs[] = {
     {kEvent, write_event},
     {kReleaseName, release_name},
     {kFail, fail_on_purpose},
+    {kNetlink, network_netlink},
+    {kReservePort, network_reserve},
+    {kReservedPorts, network_ports},
+    {kNetworkRelease, network_release},
+    {kNetworkName, network_name},
+    {kNetworkUnname, network_unname},
+    {kResolver, network_resolver},
+    {kResolveIn, network_resolve_in},
+    {kResolveNot, network_resolve_not},
 };
 
 bool run_step(Supervisor& s, Step& step, Failure& f) {
@@ -284,6 +293,33 @@ void run_exit_steps(Supervisor& s, StepList steps) {
     Failure ignored;
     run_step(s, step, ignored);
   }
+}
+
+void run_undo_steps(Supervisor& s) {
+  for (Undo* undo = s.undo; undo; undo = undo->next) run_exit_steps(s, StepList(Reader(undo->data, undo->size)));
+}
+
+// {u32 size, steps, NUL}, twice: what to do, and what undoes it at the container's end or when the first fails.
+bool run_sent_steps(Supervisor& s, const uint8_t* data, size_t size, Failure& f) {
+  auto* undo = static_cast<Undo*>(malloc(sizeof(Undo) + size));
+  if (!undo) return fail(f, ENOMEM, "malloc");
+  memcpy(undo->bytes, data, size);
+  Reader reader(undo->bytes, size);
+  Bytes act = reader.bytes(), reverse = reader.bytes();
+  undo->data = reverse.data;
+  undo->size = reverse.size;
+  bool good = reader.ok() || fail(f, EPROTO, "plan", "malformed");
+  if (good && !run_host_steps(s, StepList(Reader(act.data, act.size)), f)) {
+    run_exit_steps(s, StepList(Reader(reverse.data, reverse.size)));
+    good = false;
+  }
+  if (!good || reverse.size == 0) {
+    free(undo);
+    return good;
+  }
+  undo->next = s.undo;
+  s.undo = undo;
+  return true;
 }
 
 void kill_everything(Supervisor& s) {

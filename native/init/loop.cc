@@ -122,6 +122,7 @@ void dispatch(Supervisor& s, const struct epoll_event& event) {
   if (who == &s.status) return static_cast<void>(status_event(s));
   if (who == &s.listener) return accept_clients(s);
   if (who == &s.input) return input_event(s);
+  if (who == &s.network) return resolver_serve(s.network.resolver);
   for (Output& output : s.outputs) {
     if (who != &output) continue;
     if (event.events & EPOLLOUT) input_event(s);

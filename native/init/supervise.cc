@@ -123,6 +123,7 @@ void end_life(Supervisor& s) {
     else
       drop_client(s, client);
   }
+  network_leave(s);
   close_streams(s);
   if (s.status >= 0) {
     unwatch(s, s.status);
@@ -182,7 +183,9 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
     broadcast(s, protocol::kFailed, &failure, sizeof failure);
   }
   finish(s);
+  network_leave(s);
   if (!s.denied) {
+    run_undo_steps(s);
     run_exit_steps(s, s.plan.exit);
     run_exit_steps(s, s.plan.end);
   }

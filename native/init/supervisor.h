@@ -8,6 +8,7 @@
 #include "../spawn/protocol.h"
 #include "../sys/fd.h"
 #include "log.h"
+#include "network.h"
 
 namespace jubako {
 
@@ -39,6 +40,13 @@ struct Output {
 enum Timer { kLifeLimit, kBackOff, kProbe, kProbeTimeout, kStopTimeout, kTimerCount };
 
 struct Health;
+// Steps for the container's end that came after its start.
+struct Undo {
+  Undo* next;
+  const uint8_t* data;
+  uint32_t size;
+  uint8_t bytes[];
+};
 
 struct Supervisor {
   Plan plan;
@@ -73,6 +81,8 @@ struct Supervisor {
   uint32_t restarts = 0;
   uint32_t back_off_ms = 0;
   Health* health = nullptr;
+  Network network;
+  Undo* undo = nullptr;
 };
 
 // clients.cc
@@ -98,7 +108,10 @@ void close_streams(Supervisor& s);
 
 // host_steps.cc
 bool run_host_steps(Supervisor& s, StepList steps, Failure& f);
+// All of them, whatever fails.
 void run_exit_steps(Supervisor& s, StepList steps);
+void run_undo_steps(Supervisor& s);
+bool run_sent_steps(Supervisor& s, const uint8_t* data, size_t size, Failure& f);
 void kill_everything(Supervisor& s);
 
 // record.cc

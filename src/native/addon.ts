@@ -28,6 +28,10 @@ export interface Addon {
   removeTree(path: string): Promise<void>
   /** errno, 0 for success. SIGKILL to a process of a frozen cgroup. */
   killFrozen(pid: number): number
+  /** Throws a {@link NativeFailure}. */
+  netlink(protocol: number, what: string, messages: Uint8Array, tolerated: Int32Array): Buffer
+  /** 0: there is no such link. */
+  linkIndex(name: string): number
   /** Rules as `src/native/seccomp.ts` encodes them; an array of `struct sock_filter`. */
   assembleSeccomp(rules: Uint8Array): Buffer
   /** The settings before, or the errno. */

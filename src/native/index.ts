@@ -2,9 +2,11 @@
 export { artefactPath } from './addon.js'
 export { decodeFailure, errnoName, isNativeFailure, nativeError } from './failure.js'
 export { type InitExit, InitProcess, keepInitIn, startInit } from './init.js'
+export { linkIndex, Netlink, netlink } from './network.js'
 export {
   type EventPlan,
   encodePlan,
+  encodeSteps,
   type Field,
   type HealthPlan,
   type KillPlan,

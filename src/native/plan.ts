@@ -166,7 +166,8 @@ class Writer {
   }
 }
 
-function encodeSteps(list: readonly Step[]): Buffer {
+/** A list of steps alone: for steps within a step, and for a running container. */
+export function encodeSteps(list: readonly Step[]): Buffer {
   const out = new Writer(8192)
   for (const [name, ...fields] of list) {
     const body = new Writer(256)

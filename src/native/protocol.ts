@@ -23,6 +23,7 @@ export const Frame = {
   plan: 71,
   stop: 72,
   policy: 73,
+  steps: 74,
 } as const
 
 export const AttachMask = { stdin: 1, stdout: 2, stderr: 4 } as const

@@ -51,6 +51,15 @@ export const steps = {
   rmdir: 63,
   event: 80,
   'release-name': 70,
+  netlink: 90,
+  'reserve-port': 91,
+  'reserved-ports': 92,
+  'network-release': 93,
+  'network-name': 94,
+  'network-unname': 95,
+  resolver: 96,
+  'resolve-in': 97,
+  'resolve-not': 98,
 } as const
 
 export type StepName = keyof typeof steps

@@ -1,0 +1,43 @@
+/** Networks: models, addresses, links and rules as values, and the steps that connect containers. */
+export {
+  formatAddress,
+  formatSubnet,
+  macOf,
+  overlaps,
+  parseAddress,
+  parseMac,
+  parseSubnet,
+  type Subnet,
+} from './address.js'
+export {
+  bridgeOptions,
+  type Endpoint,
+  type EndpointConfig,
+  type IpamPool,
+  type NetworkConfig,
+  type NetworkDriver,
+  optionFlag,
+  type PortBinding,
+  type Published,
+  type RunNetwork,
+} from './config.js'
+export {
+  addressesOf,
+  linkSteps,
+  nameSteps,
+  publishedPorts,
+  publishSteps,
+  releaseSteps,
+  reserveSteps,
+  resolveInStep,
+  resolverSteps,
+  routeSteps,
+  subLinkModes,
+  unlinkSteps,
+  unpublishSteps,
+} from './endpoint.js'
+export { addRules, buildBridge, buildRules, hasIpv6, isBuilt, removeBridge, removeRules, removeTable } from './host.js'
+export { chooseSubnet4, chooseSubnet6, poolsOf, readPool } from './ipam.js'
+export { addressOnLink, hostSubnets } from './links.js'
+export type { PublishedPort } from './ruleset.js'
+export { NetworkStore } from './store.js'
