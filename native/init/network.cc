@@ -84,7 +84,9 @@ bool patch(Supervisor& s, int socket, uint8_t* messages, size_t size, Reader pat
   return true;
 }
 
-int socket_type(int protocol) { return protocol == IPPROTO_TCP ? SOCK_STREAM : protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_SEQPACKET; }
+int socket_type(int protocol) {
+  return protocol == IPPROTO_TCP ? SOCK_STREAM : protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_SEQPACKET;
+}
 
 // Bound and never used: nobody else gets the port while this process lives. -1 with errno.
 int reserve(int protocol, const char* text, uint16_t& port) {

@@ -12,9 +12,9 @@ namespace jubako {
 struct Supervisor;
 
 struct Network {
-  int inside = -1;        // the container's network namespace
-  int outside = -1;       // this process's own
-  int sockets[2] = {};    // rtnetlink and nfnetlink of this process's namespace; 0: not open
+  int inside = -1;      // the container's network namespace
+  int outside = -1;     // this process's own
+  int sockets[2] = {};  // rtnetlink and nfnetlink of this process's namespace; 0: not open
   int inside_socket[2] = {};
   uint16_t* ports = nullptr;  // of the reservations, in their order
   int* reserved = nullptr;    // their sockets, never accepted from; two each, or -1

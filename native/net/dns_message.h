@@ -13,7 +13,7 @@ constexpr size_t kHeader = 12, kMaxName = 254, kMaxUdp = 512;
 struct Query {
   char name[kMaxName + 1] = {};  // lower case, without the last dot
   uint16_t type = 0;
-  size_t question_end = 0;   // offset behind the question
+  size_t question_end = 0;    // offset behind the question
   size_t udp_size = kMaxUdp;  // what the client takes
   bool extended = false;      // it sent an OPT record
 };

@@ -127,8 +127,9 @@ void pass_on(Resolver& r, PendingQuery& p) {
   }
   uint8_t reply[dns::kHeader + dns::kMaxName + 64];
   ssize_t n = failure_reply(p.query + p.size, p.size, reply);
-  if (n > 0) sendto(r.udp, reply, static_cast<size_t>(n), MSG_NOSIGNAL | MSG_DONTWAIT,
-                    reinterpret_cast<const struct sockaddr*>(&p.client), sizeof p.client);
+  if (n > 0)
+    sendto(r.udp, reply, static_cast<size_t>(n), MSG_NOSIGNAL | MSG_DONTWAIT,
+           reinterpret_cast<const struct sockaddr*>(&p.client), sizeof p.client);
   forget(p);
 }
 
@@ -168,8 +169,9 @@ void serve_udp(Resolver& r) {
     if (n < 0) return;
     ssize_t m = answer(r, query, static_cast<size_t>(n), reply, sizeof reply, false);
     if (m == 0) forward(r, query, static_cast<size_t>(n), client);
-    if (m > 0) sendto(r.udp, reply, static_cast<size_t>(m), MSG_NOSIGNAL | MSG_DONTWAIT,
-                      reinterpret_cast<const struct sockaddr*>(&client), size);
+    if (m > 0)
+      sendto(r.udp, reply, static_cast<size_t>(m), MSG_NOSIGNAL | MSG_DONTWAIT,
+             reinterpret_cast<const struct sockaddr*>(&client), size);
   }
 }
 
@@ -364,6 +366,10 @@ bool resolver_open(Resolver& r, int inside, int outside, Failure& f) {
     Fd udp(socket_in(inside, outside, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     Fd tcp(socket_in(inside, outside, AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!udp || !tcp) return fail(f, errno, "socket", "127.0.0.11");
+    // The loopback device may still be down: the container's first process raises it at the same time.
+    int on = 1;
+    setsockopt(udp.get(), IPPROTO_IP, IP_FREEBIND, &on, sizeof on);
+    setsockopt(tcp.get(), IPPROTO_IP, IP_FREEBIND, &on, sizeof on);
     address.sin_port = 0;
     socklen_t size = sizeof address;
     if (bind(udp.get(), reinterpret_cast<struct sockaddr*>(&address), size) < 0 ||

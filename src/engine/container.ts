@@ -19,6 +19,7 @@ import { execsOf } from './execs.js'
 import { inspectContainer } from './inspect.js'
 import { selectLog } from './logs.js'
 import { checkName } from './names.js'
+import { releaseLeftovers } from './network-run.js'
 import { signalName } from './signals.js'
 import { attachMask, type Launch, type Started } from './start.js'
 import { startOnce } from './start-once.js'
@@ -360,6 +361,7 @@ export async function removeContainer(context: EngineContext, config: ContainerC
     await cgroup.kill()
     await cgroup.remove()
   }
+  await releaseLeftovers(context, config.id)
   if (store.moveToTrash(config)) context.events.container(config, 'destroy')
   await removeTree(paths.run)
   await store.emptyTrash(config.id)

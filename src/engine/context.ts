@@ -1,8 +1,21 @@
 import type { CgroupHost } from '../cgroups/index.js'
 import type { ImageStore } from '../images/index.js'
 import type { ProcessPlan } from '../native/index.js'
+import type { NetworkConfig, NetworkStore } from '../network/index.js'
 import type { ContainerStore } from '../runtime/index.js'
 import type { Events } from './events.js'
+import type { NetworksApi } from './network-types.js'
+
+/** What the engine's parts need of its networks. */
+export interface ContextNetworks extends NetworksApi {
+  readonly store: NetworkStore
+  /** The store's table in nf_tables. */
+  readonly table: string
+  /** Makes sure of a network's bridge and rules. */
+  ensure(network: NetworkConfig): Promise<void>
+  /** The default network, made at its first use. */
+  defaultNetwork(): Promise<NetworkConfig>
+}
 
 /** What the engine's parts share. */
 export interface EngineContext {
@@ -12,6 +25,7 @@ export interface EngineContext {
   images: ImageStore
   cgroups: CgroupHost
   events: Events
+  networks: ContextNetworks
   /** Parent of all containers' cgroups. */
   cgroupParent: string
   /** Changes every plan before it is carried out: how tests make a step fail. */

@@ -20,6 +20,9 @@ import { engineInfo } from './info.js'
 import { inspectImage } from './inspect-image.js'
 import { mergeConfig, newId } from './merge.js'
 import { checkName, generateName } from './names.js'
+import { networkOf } from './network-config.js'
+import type { NetworksApi } from './network-types.js'
+import { Networks } from './networks.js'
 import { Launch } from './start.js'
 import { summaryOf } from './state.js'
 import { removeCgroupParents, sweep } from './sweep.js'
@@ -60,6 +63,7 @@ export class Engine {
   readonly root: string
   readonly runRoot: string
   readonly images: ImageApi
+  readonly networks: NetworksApi
   readonly #context: EngineContext
   readonly #owned = new Set<ContainerHandle>()
 
@@ -67,6 +71,7 @@ export class Engine {
     this.root = context.root
     this.runRoot = context.runRoot
     this.images = imageApi(context)
+    this.networks = context.networks
     this.#context = context
   }
 
@@ -87,6 +92,7 @@ export class Engine {
     keepInitIn(`${root}/bin`)
     const events = new Events(runRoot)
     let cgroups: CgroupHost | undefined
+    let networks: Networks
     const context: EngineContext = {
       root,
       runRoot,
@@ -110,10 +116,14 @@ export class Engine {
         return cgroups
       },
       events,
+      get networks() {
+        return networks
+      },
       cgroupParent: cgroupParentOf(runRoot),
       alterPlan: options.alterPlan,
       cgroupParents: new Set(),
     }
+    networks = new Networks(context, runRoot === defaultRunRoot)
     await sweep(context)
     return new this(context)
   }
@@ -257,8 +267,8 @@ export class Engine {
 
   /** The supervisor starts while its plan is made; not if it needs descriptors that are not known yet. */
   #launchEarly(owned: boolean, options: RunOptions, id: string): Launch | undefined {
-    const shares = [options.network, options.pid, options.ipc, options.uts].some((mode) =>
-      mode?.startsWith('container:'),
+    const shares = [options.networks?.[0]?.name ?? options.network, options.pid, options.ipc, options.uts].some(
+      (mode) => mode?.startsWith('container:'),
     )
     if (shares) return undefined
     return new Launch({ owned, tty: options.tty ?? false, stdin: options.stdin ?? false }, id)
@@ -280,8 +290,10 @@ export class Engine {
       signal: options.signal,
     })
     await immediate()
+    const network = await networkOf(this.#context, options)
     for (let attempt = 0; ; attempt++) {
       const config = mergeConfig(resolved, command, options, {
+        network,
         name: options.name ?? generateName(attempt),
         reference: image,
         root: this.root,
@@ -289,7 +301,7 @@ export class Engine {
       })
       cgroups.check(config.resources)
       try {
-        store.create(config, managedFiles(config), rootOwner(resolved))
+        store.create(config, managedFiles(this.#context, config), rootOwner(resolved))
         this.#context.events.container(config, 'create')
         options.onCreated?.(config.id)
         return new ContainerHandle(this.#context, config)

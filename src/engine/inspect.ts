@@ -3,6 +3,7 @@ import type { ContainerConfig } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
 import { execsOf } from './execs.js'
 import { readHealth } from './health.js'
+import { hostLink, networkSettings, portBindings } from './inspect-network.js'
 import { type Snapshot, snapshotOf } from './state.js'
 
 const zeroTime = '0001-01-01T00:00:00Z'
@@ -69,7 +70,7 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
     ContainerIDFile: '',
     LogConfig: { Type: config.logDriver, Config: config.logOptions },
     NetworkMode: config.network,
-    PortBindings: {},
+    PortBindings: portBindings(config),
     RestartPolicy: { Name: config.restart.policy, MaximumRetryCount: config.restart.maxRetries },
     AutoRemove: config.autoRemove,
     VolumeDriver: '',
@@ -84,11 +85,11 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
     GroupAdd: orNull(config.groupAdd),
     IpcMode: config.ipc,
     Cgroup: '',
-    Links: null,
+    Links: orNull((config.endpoints ?? []).flatMap(({ links }) => links.map((link) => hostLink(config, link)))),
     OomScoreAdj: config.oomScoreAdj,
     PidMode: config.pid === 'private' ? '' : config.pid,
     Privileged: config.privileged,
-    PublishAllPorts: false,
+    PublishAllPorts: config.publishAll ?? false,
     ReadonlyRootfs: config.readonlyRootfs,
     SecurityOpt: orNull(config.securityOpt),
     UTSMode: config.uts === 'private' ? '' : config.uts,
@@ -203,21 +204,6 @@ export function inspectContainer(context: EngineContext, config: ContainerConfig
       ...(config.stopSignal !== 'SIGTERM' && { StopSignal: config.stopSignal }),
       StopTimeout: config.stopTimeout,
     },
-    NetworkSettings: {
-      Bridge: '',
-      SandboxID: '',
-      SandboxKey: '',
-      Ports: {},
-      Networks: {
-        [config.network]: {
-          IPAMConfig: null,
-          Links: null,
-          Aliases: null,
-          MacAddress: '',
-          NetworkID: '',
-          IPAddress: '',
-        },
-      },
-    },
+    NetworkSettings: networkSettings(context, config),
   }
 }

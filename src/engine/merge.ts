@@ -8,6 +8,7 @@ import { type ContainerConfig, type NamespaceMode, rlimitNumbers } from '../runt
 import { thisStartTime } from './boot.js'
 import { healthConfig } from './health.js'
 import { mergeMounts } from './merge-mounts.js'
+import { portRecord } from './network-config.js'
 import { restartConfig } from './restart-policy.js'
 import { parseSecurityOptions } from './security-options.js'
 import { signalNumber } from './signals.js'
@@ -64,19 +65,10 @@ function namespace(what: string, value: string | undefined, allowed: readonly st
   throw invalidArgument(`invalid ${what} mode: ${value}`, { hint: 'use host or container:<name or id>' })
 }
 
-function network(value: string | undefined): ContainerConfig['network'] {
-  if (value === undefined || value === '' || value === 'none') return 'none'
-  if (value === 'host' || value.startsWith('container:')) return value as NamespaceMode
-  throw invalidArgument(`network ${value} not found`, {
-    hint: 'bridge networks do not exist yet: use --network none, host or container:<name or id>',
-  })
-}
-
 const hostnameForm = /^[a-zA-Z0-9]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?$/
 
-function hostname(id: string, options: CreateOptions): string {
-  const name =
-    options.hostname ?? (options.uts === 'host' || options.network === 'host' ? hostHostname() : id.slice(0, 12))
+function hostname(id: string, network: string, options: CreateOptions): string {
+  const name = options.hostname ?? (options.uts === 'host' || network === 'host' ? hostHostname() : id.slice(0, 12))
   if (name.length > 64 || !hostnameForm.test(name)) {
     throw invalidArgument(`invalid hostname: ${name}`, { hint: 'up to 64 letters, digits, "-", "_" and "."' })
   }
@@ -146,7 +138,7 @@ function resources(options: CreateOptions): ContainerConfig['resources'] {
 }
 
 /** Sysctls that have an own value in each namespace; all others would change the host. */
-function sysctls(options: CreateOptions): Record<string, string> {
+function sysctls(network: string, options: CreateOptions): Record<string, string> {
   const given = options.sysctls ?? {}
   const ipc = /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\..+)$/
   for (const [key, value] of Object.entries(given)) {
@@ -156,7 +148,7 @@ function sysctls(options: CreateOptions): Record<string, string> {
         hint: 'only sysctls of the network (net.*) and ipc namespaces can differ between containers',
       })
     }
-    if (isNetwork && options.network === 'host') {
+    if (isNetwork && network === 'host') {
       throw invalidArgument(`sysctl '${key}' not allowed in host network namespace`)
     }
     if (!isNetwork && options.ipc === 'host') throw invalidArgument(`sysctl '${key}' not allowed in host ipc namespace`)
@@ -190,6 +182,7 @@ export interface MergeContext {
   owned: boolean
   autoRemove: boolean
   root: string
+  network: Pick<ContainerConfig, 'network' | 'endpoints'>
 }
 
 /**
@@ -205,7 +198,7 @@ export function mergeConfig(
 ): ContainerConfig {
   const { id } = context
   const { config } = image.config
-  const name = hostname(id, options)
+  const name = hostname(id, context.network.network, options)
   const security = parseSecurityOptions(options.securityOpt ?? [])
   for (const rule of options.deviceCgroupRules ?? []) parseDeviceCgroupRule(rule)
   const stopSignal = options.stopSignal ?? config.StopSignal ?? 'SIGTERM'
@@ -242,7 +235,7 @@ export function mergeConfig(
     annotations: { ...options.annotations },
     mounts: mergeMounts(options.mounts ?? []),
     readonlyRootfs: options.readonlyRootfs ?? false,
-    network: network(options.network),
+    ...context.network,
     pid: namespace('PID', options.pid, []),
     ipc: namespace('IPC', options.ipc, ['shareable', 'none']),
     uts: namespace('UTS', options.uts, []),
@@ -259,7 +252,7 @@ export function mergeConfig(
     })),
     deviceCgroupRules: [...(options.deviceCgroupRules ?? [])],
     ulimits: ulimits(options),
-    sysctls: sysctls(options),
+    sysctls: sysctls(context.network.network, options),
     shmSize: shmSize === 0 ? defaultShmSize : shmSize,
     oomScoreAdj,
     init: options.init ?? false,
@@ -280,7 +273,7 @@ export function mergeConfig(
     logDriver: context.owned ? 'none' : (options.logDriver ?? 'json-file'),
     logOptions: logOptions(options),
     resources: resources(options),
-    exposedPorts: Object.keys(config.ExposedPorts ?? {}),
+    ...portRecord(options, Object.keys(config.ExposedPorts ?? {})),
     volumes: Object.keys(config.Volumes ?? {}),
   }
 }

@@ -12,6 +12,9 @@ import type { EngineContext } from './context.js'
 import { healthPlan } from './health.js'
 import { readHost } from './host.js'
 import { joinFlags, openJoins } from './joins.js'
+import { announceNetworks } from './network-connect.js'
+import { networkError } from './network-error.js'
+import { type NetworkPlan, planNetwork } from './network-run.js'
 import { signalNumber } from './signals.js'
 import type { AttachOptions, StartOptions } from './types.js'
 
@@ -145,7 +148,9 @@ export async function startContainer(
   const joins = await openJoins(context, config)
   const launch = early ?? new Launch(config, config.id, joins)
   const { pipes } = launch
+  let network: NetworkPlan | undefined
   try {
+    network = await planNetwork(context, config)
     const plan = planContainer({
       config,
       paths,
@@ -167,6 +172,7 @@ export async function startContainer(
       events: context.events.planOf(config),
       stopSignal: signalNumber(config.stopSignal),
       health: healthPlan(context, config),
+      network,
       alter: context.alterPlan,
     })
     if (!config.owned) {
@@ -176,11 +182,13 @@ export async function startContainer(
     // Deciding the plan and encoding it are each a good part of a millisecond: others have their turn in between.
     await immediate()
     const supervised = await startSupervised(launch.init, plan, `cannot start container ${config.name}`)
+    if (network !== undefined) announceNetworks(context, config, network.run)
     const ends = pipes?.take() ?? supervised.streams
     return { supervised, stdin: ends.stdin, stdout: ends.stdout, stderr: ends.stderr }
   } catch (error) {
     await launch.abandon()
-    throw error
+    network?.abandon()
+    throw networkError(context, config, network?.run, error)
   } finally {
     for (const { fd } of joins) closeFd(fd)
   }

@@ -3,6 +3,7 @@ import type { ContainerConfig, ExitInfo } from '../runtime/index.js'
 import { bootId } from './boot.js'
 import type { EngineContext } from './context.js'
 import { readHealth } from './health.js'
+import { networkNames, portSummary } from './inspect-network.js'
 import { signalName } from './signals.js'
 import type { ContainerState, ContainerSummary, ExitStatus } from './types.js'
 
@@ -91,6 +92,7 @@ export function summaryOf(context: EngineContext, config: ContainerConfig): Cont
     labels: config.labels,
     pid: snapshot.pid,
     mounts: config.mounts.map((mount) => (mount.type === 'bind' ? mount.source : mount.target)),
-    networks: [config.network],
+    networks: networkNames(context, config),
+    ports: portSummary(context, config),
   }
 }

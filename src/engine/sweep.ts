@@ -4,6 +4,7 @@ import type { ContainerConfig } from '../runtime/index.js'
 import { bootId, processStartTime } from './boot.js'
 import { removeContainer } from './container.js'
 import type { EngineContext } from './context.js'
+import { sweepNetworks } from './network-run.js'
 import { startsAgain } from './restart-policy.js'
 import { startOnce } from './start-once.js'
 
@@ -44,6 +45,7 @@ export async function sweep(context: EngineContext): Promise<void> {
     await cgroup.kill()
     await cgroup.remove()
   }
+  await sweepNetworks(context)
   for (const id of readdirSync(context.runRoot)) {
     if (!/^[0-9a-f]{64}$/.test(id) || store.isRunning(id)) continue
     // A supervisor of another process that is about to take its lock has a record already.

@@ -3,6 +3,7 @@ import type { Platform } from '../oci/platform.js'
 import type { Change, ProcessTable } from './container-types.js'
 import type { RegistryAuth, RegistrySettings } from './image-types.js'
 import type { HealthOptions, HealthStatus, RestartPolicy, UpdateOptions } from './life-types.js'
+import type { NetworkOptions } from './network-types.js'
 
 export type { Change, ProcessTable } from './container-types.js'
 export type { EngineEvent, EventOptions } from './event-types.js'
@@ -98,7 +99,7 @@ export interface ResourceOptions {
 }
 
 /** Everything about a new container except its image and command. Names follow Docker's flags. */
-export interface CreateOptions extends ResourceOptions {
+export interface CreateOptions extends ResourceOptions, NetworkOptions {
   /** `[a-zA-Z0-9][a-zA-Z0-9_.-]+`. Default: a generated `adjective_surname`. */
   name?: string
   platform?: string
@@ -118,8 +119,6 @@ export interface CreateOptions extends ResourceOptions {
   annotations?: Record<string, string>
   mounts?: MountOption[]
   readonlyRootfs?: boolean
-  /** `none` (default until bridge networks exist), `host`, or `container:<id>`. */
-  network?: string
   /** `host` or `container:<id>`. Default: a namespace of its own. */
   pid?: string
   ipc?: string
@@ -218,6 +217,16 @@ export interface ContainerSummary {
   pid: number
   mounts: string[]
   networks: string[]
+  /** Published and declared ports. */
+  ports: PortSummary[]
+}
+
+/** A port of a container, and where it is published. */
+export interface PortSummary {
+  port: number
+  protocol: string
+  hostAddress?: string
+  hostPort?: number
 }
 
 export interface ExecOptions {

@@ -192,6 +192,11 @@ export function unpublishSteps(table: string, ports: readonly PublishedPort[]): 
   return removePorts(table, ports).map((transaction) => transaction.end().step('published ports', 'outside', [ENOENT]))
 }
 
+/** The same as messages, for who is not a supervisor. */
+export function unpublishTransactions(table: string, ports: readonly PublishedPort[]): Buffer[] {
+  return removePorts(table, ports).map((transaction) => transaction.end().done())
+}
+
 /** Everything that an endpoint leaves outside of its network namespace goes, as long as the addresses are its own. */
 export function releaseSteps(store: NetworkStore, endpoint: Endpoint, more: readonly Step[]): Step[] {
   const addresses = addressesOf(endpoint)

@@ -35,6 +35,7 @@ export {
   subLinkModes,
   unlinkSteps,
   unpublishSteps,
+  unpublishTransactions,
 } from './endpoint.js'
 export { addRules, buildBridge, buildRules, hasIpv6, isBuilt, removeBridge, removeRules, removeTable } from './host.js'
 export { chooseSubnet4, chooseSubnet6, poolsOf, readPool } from './ipam.js'

@@ -48,6 +48,17 @@ function noLinkLocal(to: Messages): void {
   to.nested(IFLA.afSpec, (spec) => spec.nested(AF[6], (inet6) => inet6.u8(8, 1)))
 }
 
+/** Up; the kernel makes link-local addresses at that moment, so it is told before whether it should. */
+function raise(messages: Messages, name: string, ipv6: boolean | undefined): void {
+  if (ipv6 === false) {
+    messages.add(RTM.setLink, 0, linkHeader(false), (to) => {
+      to.text(IFLA.name, name)
+      noLinkLocal(to)
+    })
+  }
+  messages.add(RTM.setLink, 0, linkHeader(true), (to) => to.text(IFLA.name, name))
+}
+
 const kind = (to: Messages, name: string, data?: (to: Messages) => void): Messages =>
   to.nested(IFLA.info, (info) => {
     info.text(IFLA.kind, name)
@@ -76,11 +87,10 @@ export function createBridge(link: BridgeLink): Messages {
 /** Its addresses, and up. */
 export function configureBridge(link: BridgeLink, index: number): Messages {
   const messages = route()
-  const up = linkHeader(true)
-  up.writeInt32LE(index, 4)
-  messages.add(RTM.setLink, 0, up, (to) => {
-    if (link.ipv6 === false) noLinkLocal(to)
-  })
+  const [still, up] = [linkHeader(false), linkHeader(true)]
+  for (const header of [still, up]) header.writeInt32LE(index, 4)
+  if (link.ipv6 === false) messages.add(RTM.setLink, 0, still, noLinkLocal)
+  messages.add(RTM.setLink, 0, up)
   for (const { address, prefix } of link.addresses) addAddress(messages, { index }, address, prefix)
   return messages
 }
@@ -149,10 +159,7 @@ export function createVeth(link: VethLink): Messages {
       }),
     )
   })
-  messages.add(RTM.setLink, 0, linkHeader(true), (to) => {
-    to.text(IFLA.name, link.name)
-    if (link.ipv6 !== undefined) noLinkLocal(to)
-  })
+  raise(messages, link.name, link.ipv6)
   return messages
 }
 
@@ -209,10 +216,7 @@ export function configureInside(
   ipv6: boolean | undefined,
 ): Messages {
   const messages = route()
-  messages.add(RTM.setLink, 0, linkHeader(true), (to) => {
-    to.text(IFLA.name, name)
-    if (ipv6 === false) noLinkLocal(to)
-  })
+  raise(messages, name, ipv6)
   for (const { address, prefix } of addresses) addAddress(messages, { name }, address, prefix)
   return messages
 }

@@ -87,6 +87,8 @@ export class Transaction {
       to.be32(4, typeOf(set.key)).be32(5, sizeOf(set.key))
       if (set.data !== undefined) to.be32(6, typeOf(set.data)).be32(7, sizeOf(set.data))
       to.be32(10, id)
+      // Only for those who print it: the name is text, not a number in network byte order.
+      if (set.key.length === 1 && set.key[0] === 'ifname') to.bytes(13, Buffer.from([0, 4, 1, 0, 0, 0]))
     })
   }
 

@@ -1,4 +1,5 @@
 import type { Resources } from '../cgroups/index.js'
+import type { EndpointConfig, PortBinding } from '../network/index.js'
 
 /** Where a namespace comes from: its own, the host's, or another container's. */
 export type NamespaceMode = 'private' | 'host' | `container:${string}`
@@ -81,7 +82,13 @@ export interface ContainerConfig {
   annotations: Record<string, string>
   mounts: (BindMount | TmpfsMount)[]
   readonlyRootfs: boolean
-  network: NamespaceMode | 'none'
+  /** `host`, `container:<id>`, `none`, or the first network as the caller named it. */
+  network: string
+  /** Networks it takes part in. Absent in records of earlier versions. */
+  endpoints?: EndpointConfig[]
+  /** Ports that are published, and whether all declared ones are. */
+  ports?: PortBinding[]
+  publishAll?: boolean
   pid: NamespaceMode
   ipc: NamespaceMode
   uts: NamespaceMode
@@ -127,3 +134,7 @@ export interface ContainerConfig {
   exposedPorts: string[]
   volumes: string[]
 }
+
+/** Whether it has a network namespace of its own. */
+export const ownsNetwork = ({ network }: ContainerConfig): boolean =>
+  network !== 'host' && !network.startsWith('container:')

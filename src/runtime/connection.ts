@@ -3,7 +3,16 @@ import { connect, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { JubakoError } from '../errors/index.js'
-import { AttachMask, encodeFrame, Frame, FrameReader, type RestartPlan, RestartPolicyNumber } from '../native/index.js'
+import {
+  AttachMask,
+  decodeFailure,
+  encodeFrame,
+  Frame,
+  FrameReader,
+  type RestartPlan,
+  RestartPolicyNumber,
+} from '../native/index.js'
+import { setupError } from './setup-error.js'
 
 /** How a container's or exec's first process ended; `ExitInfo` of native/spawn/protocol.h. */
 export interface ExitInfo {
@@ -207,4 +216,33 @@ export async function waitForExit(path: string, signal?: AbortSignal): Promise<E
     })
     socket.write(requests.wait())
   })
+}
+
+/**
+ * Has the supervisor of a running container carry out steps now.
+ *
+ * @param undo what it does when they fail, or at the container's end
+ * @throws JubakoError of the failed step, or ERR_JUBAKO_STATE when the container does not run
+ */
+export async function runSteps(path: string, act: Uint8Array, undo: Uint8Array, what: string): Promise<void> {
+  const socket = await connectIfRunning(path)
+  const stopped = () => new JubakoError('ERR_JUBAKO_STATE', `${what}: it is not running`)
+  if (socket === null) throw stopped()
+  const part = (bytes: Uint8Array) => Buffer.concat([int32(bytes.length), bytes, Buffer.alloc(1)])
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const reader = new FrameReader((type, payload) => {
+        if (type !== Frame.failed) return
+        const failure = decodeFailure(payload)
+        if (failure.errno === 0) resolve()
+        else reject(setupError(failure, what))
+      })
+      socket.on('data', (chunk: Buffer) => reader.push(chunk))
+      socket.on('error', () => {})
+      socket.on('close', () => reject(stopped()))
+      socket.write(encodeFrame(Frame.steps, Buffer.concat([part(act), part(undo)])))
+    })
+  } finally {
+    socket.destroy()
+  }
 }

@@ -1,13 +1,14 @@
 /** Containers: records on disk, plans, and the processes that carry them out. */
-export type {
-  BindMount,
-  ContainerConfig,
-  DeviceMount,
-  HealthConfig,
-  NamespaceMode,
-  RestartConfig,
-  TmpfsMount,
-  Ulimit,
+export {
+  type BindMount,
+  type ContainerConfig,
+  type DeviceMount,
+  type HealthConfig,
+  type NamespaceMode,
+  ownsNetwork,
+  type RestartConfig,
+  type TmpfsMount,
+  type Ulimit,
 } from './config.js'
 export {
   connectIfRunning,
@@ -16,6 +17,7 @@ export {
   FramedStreams,
   request,
   requests,
+  runSteps,
   waitForExit,
 } from './connection.js'
 export { Clone, rlimitNumbers } from './flags.js'

@@ -10,7 +10,7 @@ import {
 } from '../native/index.js'
 import { boundingSet, type Capability, capabilityMask, resolveCapabilities } from '../oci/capabilities.js'
 import type { Mount } from '../overlay/index.js'
-import type { ContainerConfig } from './config.js'
+import { type ContainerConfig, ownsNetwork } from './config.js'
 import { Clone, rlimitNumbers } from './flags.js'
 import type { ContainerPaths } from './paths.js'
 import {
@@ -50,6 +50,8 @@ export interface PlanInput {
   stopSignal: number
   health: HealthPlan | null
   events: EventPlan | null
+  /** What connects it with its networks. */
+  network?: { host: readonly Step[]; beside: readonly Step[]; exit: readonly Step[] } | undefined
   /** Tests put failing steps in. */
   alter?: ((plan: ProcessPlan) => ProcessPlan) | undefined
 }
@@ -83,9 +85,9 @@ export function planContainer(input: PlanInput): ProcessPlan {
     stopSignal: input.stopSignal,
     stopTimeout: config.stopTimeout < 0 ? -1 : config.stopTimeout * 1000,
     health: input.health,
-    begin: runSteps(paths),
+    begin: [...runSteps(paths), ...(input.network?.host ?? [])],
     host: [...cgroupParents(cgroup), ...cgroupBirth(cgroup)],
-    beside: cgroupLimits(cgroup),
+    beside: [...(input.network?.beside ?? []), ...cgroupLimits(cgroup)],
     child: childSteps(input),
     exit: cgroup.remove.map((path): Step => ['cgroup-remove', path]),
     end: endSteps(input),
@@ -98,7 +100,7 @@ function cloneFlags(config: ContainerConfig, cgroup: CgroupPlan): number {
   if (config.pid === 'private') flags |= Clone.newPid
   if (config.ipc === 'private') flags |= Clone.newIpc
   if (config.uts === 'private') flags |= Clone.newUts
-  if (config.network === 'none') flags |= Clone.newNetwork
+  if (ownsNetwork(config)) flags |= Clone.newNetwork
   // On v2 the process is born in its cgroup, so the namespace's root is right. On v1 it joins afterwards.
   if (config.cgroupns === 'private' && cgroup.version === 2) flags |= Clone.newCgroup
   return flags
@@ -168,7 +170,7 @@ function childSteps(input: PlanInput): Step[] {
   if (config.cgroupns === 'private' && cgroup.version === 1) steps.push(['unshare-cgroup'])
   steps.push(...cgroupMountSteps(config, cgroup), ['pivot-root'])
   if (config.readonlyRootfs) steps.push(['mount-readonly', '/'])
-  if (config.network === 'none') steps.push(['loopback'])
+  if (ownsNetwork(config)) steps.push(['loopback'])
   if (config.uts === 'private') {
     steps.push(['hostname', config.hostname])
     if (config.domainname !== '') steps.push(['domainname', config.domainname])
@@ -213,15 +215,16 @@ export function identitySteps(config: ContainerConfig, capabilities: Capability[
 
 /** Docker's defaults for a network namespace of its own, then the user's. */
 function sysctls(config: ContainerConfig): Record<string, string> {
-  const own = config.network === 'none'
+  const own = ownsNetwork(config)
   return {
     ...(own && { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' }),
     ...config.sysctls,
   }
 }
 
-function endSteps({ config, paths, removal, events }: PlanInput): Step[] {
+function endSteps({ config, paths, removal, events, network }: PlanInput): Step[] {
   return [
+    ...(network?.exit ?? []),
     // The name goes while the directory still says that it is taken.
     ...(removal === null
       ? []

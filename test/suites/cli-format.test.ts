@@ -27,6 +27,7 @@ const container: ContainerSummary = {
   pid: 7,
   mounts: ['/a/rather/long/source'],
   networks: ['none'],
+  ports: [],
 }
 
 t.test('durations in docker’s words', (t) => {

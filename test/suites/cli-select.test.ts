@@ -23,6 +23,7 @@ const container = (name: string, createdAt: number, more: Partial<ContainerSumma
   pid: 1,
   mounts: [],
   networks: ['none'],
+  ports: [],
   ...more,
 })
 
