@@ -25,8 +25,6 @@ inline int stat_path(const char* path, struct stat* info) { return ::lstat(path,
 
 inline int make_link(const char* content, const char* path) { return ::symlink(content, path); }
 
-inline ssize_t read_link(const char* path, char* text, size_t size) { return ::readlink(path, text, size); }
-
 inline int make_directory(const char* path, mode_t mode) { return ::mkdir(path, mode); }
 
 }  // namespace jubako::sys
