@@ -143,7 +143,7 @@ bool Pack::run(Walk& walk, PackResult& result, Fault& fault) {
   State& state = *state_;
   state.gate.open();
   Sink sink(state.ring);
-  TreePacker packer(state.request.form, sink, state.stop, fault);
+  TreePacker packer(state.request.form, state.request.tolerant, sink, state.stop, fault);
   const bool good = walk.run(packer, fault);
   if (good) {
     packer.end();

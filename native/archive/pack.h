@@ -10,6 +10,8 @@ struct PackRequest {
   PackForm form;
   /** Whether the diffID is wanted. */
   bool hash;
+  /** What changes or vanishes meanwhile is no failure. */
+  bool tolerant;
   /** Descriptor that gets the stream; -1: it is only hashed. */
   int output;
   Compression compression;

@@ -79,13 +79,13 @@ bool TreePacker::one(int parent, const char* entry, uint8_t type) {
   }
   if (type == DT_UNKNOWN) {
     struct stat info;
-    if (fstatat(parent, entry, &info, AT_SYMLINK_NOFOLLOW) != 0) return fault_.system("fstatat", errno);
+    if (fstatat(parent, entry, &info, AT_SYMLINK_NOFOLLOW) != 0) return gone("fstatat", errno);
     type = IFTODT(info.st_mode);
   }
   switch (type) {
     case DT_REG: {
       const Fd file(openat(parent, entry, kRead));
-      return file ? regular(file.get()) : fault_.system("openat", errno, {"the file cannot be opened"});
+      return file ? regular(file.get()) : gone("openat", errno);
     }
     case DT_DIR: return directory(parent, entry);
     // A socket is nothing without the process that listens on it; tar has no type for it.
@@ -146,7 +146,7 @@ bool TreePacker::data(int file, uint64_t size) {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return fault_.system("read", errno, {"the file cannot be read"});
     if (count == 0) {
-      if (form_ == PackForm::kLayer) return changed();
+      if (!tolerant_) return changed();
       // Somebody made it shorter after its header was written.
       sink_.zeros(left);
       break;
@@ -163,9 +163,7 @@ bool TreePacker::data(int file, uint64_t size) {
 bool TreePacker::directory(int parent, const char* entry) {
   const Fd opened(openat(parent, entry, kRead | O_DIRECTORY));
   struct stat info;
-  if (!opened || fstat(opened.get(), &info) != 0) {
-    return fault_.system("openat", errno, {"the directory cannot be opened"});
-  }
+  if (!opened || fstat(opened.get(), &info) != 0) return gone("openat", errno);
   describe(info, '5');
   if (!attributes(opened.get(), true)) return false;
   entry_.name.append("/");
@@ -176,7 +174,7 @@ bool TreePacker::directory(int parent, const char* entry) {
 
 bool TreePacker::other(int parent, const char* entry) {
   struct stat info;
-  if (fstatat(parent, entry, &info, AT_SYMLINK_NOFOLLOW) != 0) return fault_.system("fstatat", errno);
+  if (fstatat(parent, entry, &info, AT_SYMLINK_NOFOLLOW) != 0) return gone("fstatat", errno);
   // In a tree that is a single layer it stands for nothing.
   if (is_whiteout(info)) return form_ == PackForm::kTree || whiteout(entry);
   if (S_ISSOCK(info.st_mode)) return true;
@@ -186,7 +184,7 @@ bool TreePacker::other(int parent, const char* entry) {
   if (S_ISLNK(info.st_mode)) {
     char target[kMaxPath];
     const ssize_t size = readlinkat(parent, entry, target, sizeof target);
-    if (size < 0) return fault_.system("readlinkat", errno);
+    if (size < 0) return gone("readlinkat", errno == EINVAL ? ENOENT : errno);
     entry_.link.assign({target, static_cast<size_t>(size)});
     // The kernel gives every symbolic link this mode; tools write it so.
     entry_.mode = 0777;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <errno.h>
 #include <sys/stat.h>
 
 #include <atomic>
@@ -20,9 +21,10 @@ enum class PackForm : uint8_t {
 /** Walks a tree by descriptors, in the order of the names' bytes, and writes its members. */
 class TreePacker {
  public:
-  /** `stop` ends the walk early, because nobody takes the bytes any more. */
-  TreePacker(PackForm form, Sink& sink, const std::atomic<bool>& stop, Fault& fault)
-      : form_(form), sink_(sink), writer_(sink), stop_(stop), fault_(fault) {}
+  /** `tolerant`: what changes or vanishes meanwhile is no failure. `stop` ends the walk early, because nobody takes the
+   * bytes any more. */
+  TreePacker(PackForm form, bool tolerant, Sink& sink, const std::atomic<bool>& stop, Fault& fault)
+      : form_(form), tolerant_(tolerant), sink_(sink), writer_(sink), stop_(stop), fault_(fault) {}
 
   /** Everything below an open directory; `prefix` is empty or ends with a slash. */
   bool contents(int directory, std::string_view prefix);
@@ -49,9 +51,15 @@ class TreePacker {
   bool hard_link(const struct stat& info);
   void describe(const struct stat& info, char type);
   void emit();
-  bool changed() { return fault_.fail(FaultKind::kSystem, {"it changed while it was read"}); }
+  /** A name that was listed cannot be opened. */
+  bool gone(const char* call, int error) {
+    return (tolerant_ && (error == ENOENT || error == ELOOP || error == ENOTDIR || error == ENXIO)) ||
+           fault_.system(call, error);
+  }
+  bool changed() { return tolerant_ || fault_.fail(FaultKind::kSystem, {"it changed while it was read"}); }
 
   PackForm form_;
+  bool tolerant_;
   Sink& sink_;
   TarWriter writer_;
   const std::atomic<bool>& stop_;

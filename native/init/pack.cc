@@ -48,6 +48,7 @@ bool read_orders(Orders& orders, Failure& f) {
   archive::PackRequest& request = orders.request;
   request.form = static_cast<archive::PackForm>(r.u32());
   request.hash = r.u32() != 0;
+  request.tolerant = r.u32() != 0;
   request.compression = static_cast<archive::Compression>(r.u32());
   request.level = r.i32();
   const bool has_output = r.u32() != 0;

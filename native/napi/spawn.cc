@@ -113,6 +113,18 @@ Napi::Value is_locked(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), held);
 }
 
+// lockRun(path: string) -> number: the lock a container's supervisor takes, -1 when somebody holds it; else a
+// descriptor.
+Napi::Value lock_run(const Napi::CallbackInfo& info) {
+  std::string path = info[0].As<Napi::String>();
+  Fd fd(sys::open_file(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  bool held = fd && fcntl(fd.get(), F_OFD_SETLK, &lock) == 0;
+  return Napi::Number::New(info.Env(), held ? fd.release() : -1);
+}
+
 // openPipe() -> [number, number]
 Napi::Value open_pipe(const Napi::CallbackInfo& info) {
   int ends[2];
@@ -134,6 +146,7 @@ void export_spawn(Napi::Env env, Napi::Object exports) {
   exports.Set("reapInit", Napi::Function::New(env, reap, "reapInit"));
   exports.Set("killInit", Napi::Function::New(env, kill_init, "killInit"));
   exports.Set("isLocked", Napi::Function::New(env, is_locked, "isLocked"));
+  exports.Set("lockRun", Napi::Function::New(env, lock_run, "lockRun"));
   exports.Set("openPipe", Napi::Function::New(env, open_pipe, "openPipe"));
   exports.Set("closeFd", Napi::Function::New(env, close_fd, "closeFd"));
   exports.Set("sealInit", Napi::Function::New(env, seal, "sealInit"));

@@ -68,6 +68,13 @@ Napi::Value rename_no_replace(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), result < 0 ? errno : 0);
 }
 
+// renameExchange(a: string, b: string) -> errno
+Napi::Value rename_exchange(const Napi::CallbackInfo& info) {
+  std::string a = info[0].As<Napi::String>(), b = info[1].As<Napi::String>();
+  int result = renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE);
+  return Napi::Number::New(info.Env(), result < 0 ? errno : 0);
+}
+
 // hasOpaqueMark(fd: number) -> boolean: whether overlay hides what lower layers have in this directory.
 Napi::Value has_opaque_mark(const Napi::CallbackInfo& info) {
   char value[8];
@@ -93,6 +100,7 @@ Napi::Value remove_tree_async(const Napi::CallbackInfo& info) {
 void export_storage(Napi::Env env, Napi::Object exports) {
   exports.Set("tryFlock", Napi::Function::New(env, try_flock));
   exports.Set("renameNoReplace", Napi::Function::New(env, rename_no_replace));
+  exports.Set("renameExchange", Napi::Function::New(env, rename_exchange));
   exports.Set("hasOpaqueMark", Napi::Function::New(env, has_opaque_mark));
   exports.Set("syncFileSystem", Napi::Function::New(env, sync_file_system));
   exports.Set("removeTree", Napi::Function::New(env, remove_tree_async));

@@ -7,6 +7,8 @@ export interface PackOrders {
   form: keyof typeof forms
   /** Whether the diffID is wanted. */
   hash: boolean
+  /** What changes or vanishes meanwhile is no failure. */
+  tolerant: boolean
   compression: Exclude<Compression, 'detect'>
   level: number
   hasOutput: boolean
@@ -32,6 +34,7 @@ export function encodePackOrders(orders: PackOrders): Buffer {
   }
   number(forms[orders.form])
   number(Number(orders.hash))
+  number(Number(orders.tolerant))
   number(compressions[orders.compression])
   number(orders.level)
   number(Number(orders.hasOutput))

@@ -16,8 +16,10 @@ export interface PackOutput {
 }
 
 export interface PackLayerOptions extends PackOutput {
-  /** Absolute path of a layer: an overlay upper, or what `unpackLayer` made. Nothing may change it meanwhile. */
+  /** Absolute path of a layer: an overlay upper, or what `unpackLayer` made. */
   directory: string
+  /** Default false: what changes meanwhile is a failure. Otherwise it may be in the stream in any state. */
+  tolerant?: boolean
 }
 
 export interface PackedLayer {
@@ -43,7 +45,7 @@ export interface PackedLayer {
 export async function packLayer(options: PackLayerOptions): Promise<PackedLayer> {
   const directory = await open(options.directory, 'r')
   try {
-    return await pack({ form: 'layer', hash: true }, options, directory)
+    return await pack({ form: 'layer', hash: true, tolerant: options.tolerant ?? false }, options, directory)
   } finally {
     await directory.close()
   }
@@ -70,7 +72,7 @@ export interface PackTreeOptions extends PackOutput {
  */
 export async function packTree(options: PackTreeOptions): Promise<Omit<PackedLayer, 'diffId'>> {
   const { source, scratch = '', path = '', follow = false, name = '' } = options
-  const shape = { form: 'tree', hash: false, scratch, path, follow, name } as const
+  const shape = { form: 'tree', hash: false, tolerant: true, scratch, path, follow, name } as const
   const sources = typeof source === 'string' ? [source] : source
   if (sources.length > 1) return pack({ ...shape, lowers: sources }, options, undefined)
   if (sources[0] === undefined) throw invalidArgument('a tree needs at least one directory')
@@ -85,7 +87,7 @@ export async function packTree(options: PackTreeOptions): Promise<Omit<PackedLay
 const defaultLevels = { none: 0, gzip: 6, zstd: 3 } as const
 
 async function pack(
-  shape: Pick<PackOrders, 'form' | 'hash'> & Partial<PackOrders>,
+  shape: Pick<PackOrders, 'form' | 'hash' | 'tolerant'> & Partial<PackOrders>,
   options: PackOutput,
   directory: FileHandle | undefined,
 ): Promise<PackedLayer> {

@@ -11,6 +11,7 @@ import {
   requests,
   waitForExit,
 } from '../runtime/index.js'
+import { commitContainer } from './commit.js'
 import type { Change, ProcessTable } from './container-types.js'
 import type { EngineContext } from './context.js'
 import { changesOf } from './diff.js'
@@ -21,6 +22,8 @@ import { selectLog } from './logs.js'
 import { checkName } from './names.js'
 import { releaseLeftovers } from './network-run.js'
 import { signalName } from './signals.js'
+import type { CommitOptions, CommittedImage, Snapshot, SnapshotOptions } from './snapshot-types.js'
+import { collectSnapshots, freezeContainer, publicSnapshot, snapshotKeys } from './snapshots.js'
 import { attachMask, type Launch, type Started } from './start.js'
 import { startOnce } from './start-once.js'
 import { snapshotOf, summaryOf } from './state.js'
@@ -277,6 +280,21 @@ export class ContainerHandle implements Container {
     return inspectContainer(this.context, this.config)
   }
 
+  async snapshot(options: SnapshotOptions = {}): Promise<Snapshot> {
+    await this.#finished()
+    const { config, snapshot } = await freezeContainer(this.context, this.id, { listed: true, name: options.name })
+    this.config = config
+    return publicSnapshot(snapshot)
+  }
+
+  async commit(options: CommitOptions = {}): Promise<CommittedImage> {
+    await this.#finished()
+    this.#reload()
+    const { image, config } = await commitContainer(this.context, this.config, options)
+    this.config = config
+    return image
+  }
+
   async remove(options: RemoveOptions = {}): Promise<void> {
     const { store } = this.context
     await this.#finished()
@@ -362,7 +380,9 @@ export async function removeContainer(context: EngineContext, config: ContainerC
     await cgroup.remove()
   }
   await releaseLeftovers(context, config.id)
+  const current = store.load(config.id) ?? config
   if (store.moveToTrash(config)) context.events.container(config, 'destroy')
   await removeTree(paths.run)
   await store.emptyTrash(config.id)
+  if (snapshotKeys(context, current).length > 0) await collectSnapshots(context)
 }

@@ -23,6 +23,8 @@ import { checkName, generateName } from './names.js'
 import { networkOf } from './network-config.js'
 import type { NetworksApi } from './network-types.js'
 import { Networks } from './networks.js'
+import type { Snapshot, SnapshotApi } from './snapshot-types.js'
+import { requireSnapshots, resolveSnapshot, snapshotApi, snapshotKeys, snapshotsInUse } from './snapshots.js'
 import { Launch } from './start.js'
 import { summaryOf } from './state.js'
 import { removeCgroupParents, sweep } from './sweep.js'
@@ -42,7 +44,7 @@ import type {
   RemovedImage,
   RunOptions,
 } from './types.js'
-import { layerUnpacker } from './unpacker.js'
+import { layerPacker, layerUnpacker } from './unpacker.js'
 
 const defaultRoot = '/var/lib/jubako'
 const defaultRunRoot = '/run/jubako'
@@ -64,6 +66,7 @@ export class Engine {
   readonly runRoot: string
   readonly images: ImageApi
   readonly networks: NetworksApi
+  readonly snapshots: SnapshotApi
   readonly #context: EngineContext
   readonly #owned = new Set<ContainerHandle>()
 
@@ -72,6 +75,7 @@ export class Engine {
     this.runRoot = context.runRoot
     this.images = imageApi(context)
     this.networks = context.networks
+    this.snapshots = snapshotApi(context)
     this.#context = context
   }
 
@@ -100,6 +104,7 @@ export class Engine {
       images: ImageStore.open({
         root,
         unpacker: layerUnpacker,
+        packer: layerPacker,
         helloProgram: artefactPath('jubako-hello'),
         ...(options.registry !== undefined && { registry: options.registry }),
         onEvent: (action, id, name) => events.image(context.images, action, id, name),
@@ -108,6 +113,7 @@ export class Engine {
           return {
             layers: all.map(({ chainId }) => chainId as never).filter((id) => id !== ''),
             images: all.map(({ imageId }) => imageId as never),
+            snapshots: snapshotsInUse(context),
           }
         },
       }),
@@ -159,8 +165,12 @@ export class Engine {
     await this.#context.images.tag(source, target)
   }
 
-  /** Makes a container that is not started. */
-  async create(image: string, command: readonly string[] = [], options: CreateOptions = {}): Promise<Container> {
+  /** Makes a container that is not started, on an image or on a snapshot. */
+  async create(
+    image: string | Snapshot,
+    command: readonly string[] = [],
+    options: CreateOptions = {},
+  ): Promise<Container> {
     return this.#create(image, command, options, {
       id: newId(),
       owned: false,
@@ -169,7 +179,7 @@ export class Engine {
   }
 
   /** Makes and starts a container; resolves when its command runs. See {@link RunOptions.detached}. */
-  async run(image: string, command: readonly string[] = [], options: RunOptions = {}): Promise<Container> {
+  async run(image: string | Snapshot, command: readonly string[] = [], options: RunOptions = {}): Promise<Container> {
     const owned = !(options.detached ?? false)
     const id = newId()
     const launch = this.#launchEarly(owned, options, id)
@@ -275,7 +285,7 @@ export class Engine {
   }
 
   async #create(
-    image: string,
+    image: string | Snapshot,
     command: readonly string[],
     options: CreateOptions,
     kind: { id: string; owned: boolean; autoRemove: boolean },
@@ -283,25 +293,33 @@ export class Engine {
     options.signal?.throwIfAborted()
     const { store, images, cgroups } = this.#context
     if (options.name !== undefined) checkName(options.name)
-    const resolved = await images.ensure(image, {
-      policy: options.pull ?? 'missing',
-      platform: options.platform,
-      ...(options.onProgress !== undefined && { onProgress: options.onProgress }),
-      signal: options.signal,
-    })
+    const resolved =
+      typeof image === 'string'
+        ? await images.ensure(image, {
+            policy: options.pull ?? 'missing',
+            platform: options.platform,
+            ...(options.onProgress !== undefined && { onProgress: options.onProgress }),
+            signal: options.signal,
+          })
+        : resolveSnapshot(this.#context, image.key)
     await immediate()
     const network = await networkOf(this.#context, options)
     for (let attempt = 0; ; attempt++) {
       const config = mergeConfig(resolved, command, options, {
         network,
         name: options.name ?? generateName(attempt),
-        reference: image,
+        reference: typeof image === 'string' ? image : image.image,
         root: this.root,
         ...kind,
       })
       cgroups.check(config.resources)
       try {
-        store.create(config, managedFiles(this.#context, config), rootOwner(resolved))
+        const create = () => {
+          requireSnapshots(this.#context, config)
+          store.create(config, managedFiles(this.#context, config), rootOwner(resolved))
+        }
+        if (snapshotKeys(this.#context, config).length === 0) create()
+        else await images.snapshots.hold(create)
         this.#context.events.container(config, 'create')
         options.onCreated?.(config.id)
         return new ContainerHandle(this.#context, config)

@@ -14,7 +14,8 @@ import { parseSecurityOptions } from './security-options.js'
 import { signalNumber } from './signals.js'
 import type { CreateOptions, ResourceOptions } from './types.js'
 
-const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+/** What every container gets without asking. */
+export const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const defaultShmSize = 64 * 2 ** 20
 
 const envName = (entry: string): string => entry.slice(0, entry.includes('=') ? entry.indexOf('=') : entry.length)

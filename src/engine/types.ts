@@ -4,12 +4,14 @@ import type { Change, ProcessTable } from './container-types.js'
 import type { RegistryAuth, RegistrySettings } from './image-types.js'
 import type { HealthOptions, HealthStatus, RestartPolicy, UpdateOptions } from './life-types.js'
 import type { NetworkOptions } from './network-types.js'
+import type { CommitOptions, CommittedImage, Snapshot, SnapshotOptions } from './snapshot-types.js'
 
 export type { Change, ProcessTable } from './container-types.js'
 export type { EngineEvent, EventOptions } from './event-types.js'
 export type * from './image-types.js'
 export type { Health, HealthOptions, HealthStatus, RestartPolicy, UpdateOptions } from './life-types.js'
 export type { ManifestApi, ManifestCallOptions } from './manifests.js'
+export type * from './snapshot-types.js'
 
 /** Options of `Engine.open`. No environment variable is read by the library. */
 export interface EngineOptions {
@@ -393,6 +395,20 @@ export interface Container {
    * @throws JubakoError ERR_JUBAKO_STATE when it does not run
    */
   top(psArguments?: readonly string[]): Promise<ProcessTable>
+  /**
+   * Freezes what a stopped container wrote, in a time that does not depend on its size. Its files stay as they are, and
+   * {@link Engine.run} and {@link Engine.create} take the snapshot in the place of an image.
+   *
+   * @throws JubakoError ERR_JUBAKO_STATE when it runs
+   */
+  snapshot(options?: SnapshotOptions): Promise<Snapshot>
+  /**
+   * Makes an image of its files and settings. When this returns the image is complete and on the disk.
+   *
+   * @throws JubakoError ERR_JUBAKO_INVALID_REFERENCE, ERR_JUBAKO_INVALID_ARGUMENT; ERR_JUBAKO_UNSUPPORTED for a file that
+   *   no layer can hold; ERR_JUBAKO_NOT_FOUND when its image was removed
+   */
+  commit(options?: CommitOptions): Promise<CommittedImage>
   /** What it changed in its root file system, whether it runs or not; sorted by path. */
   changes(): Promise<Change[]>
   /** Docker's `inspect` shape. */

@@ -5,6 +5,7 @@ import type { LayerStore } from './layer-store.js'
 import type { Layout } from './layout.js'
 import { blob, layer, readLeases } from './lease.js'
 import type { ImageRecord, Records } from './records.js'
+import type { SnapshotStore } from './snapshots.js'
 import type { ExternalRoots } from './types.js'
 
 export interface Collected {
@@ -19,6 +20,7 @@ export interface CollectParts {
   layout: Layout
   content: ContentStore
   layers: LayerStore
+  snapshots: SnapshotStore
   records: Records
   roots: () => Promise<ExternalRoots> | ExternalRoots
 }
@@ -45,10 +47,17 @@ async function decide(parts: CollectParts): Promise<Collected> {
   const needed = readLeases(layout)
   const images = records.images()
   addRecords(needed, images, records)
-  await addExternal(needed, parts, images)
+  const external = await parts.roots()
+  const inUse = [...(external.snapshots ?? [])]
+  const frozen = parts.snapshots.roots(inUse)
+  addExternal(needed, parts, images, {
+    layers: [...external.layers, ...frozen.layers],
+    images: [...external.images, ...frozen.images],
+  })
   const collected: Collected = { layers: [], blobs: [], reclaimed: 0 }
   for (const hex of layers.list()) collectLayer(parts, needed, `sha256:${hex}` as ChainId, collected)
   if (collected.layers.length > 0) await syncDirectory(layout.layers)
+  await parts.snapshots.collect(layers, inUse)
   if (!needed.has('blob *')) {
     for await (const { digest, size } of content.list()) {
       if (needed.has(blob(digest))) continue
@@ -73,8 +82,8 @@ function addRecords(needed: Set<string>, images: ImageRecord[], records: Records
   }
 }
 
-async function addExternal(needed: Set<string>, parts: CollectParts, images: ImageRecord[]): Promise<void> {
-  const { layers, images: kept } = await parts.roots()
+function addExternal(needed: Set<string>, parts: CollectParts, images: ImageRecord[], roots: ExternalRoots): void {
+  const { layers, images: kept } = roots
   for (const id of kept) needed.add(blob(id))
   for (const top of layers) {
     // A removed image's container names its topmost layer only: the records of the layers lead down.

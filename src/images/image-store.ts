@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { ContentStore } from '../content/index.js'
 import { invalidArgument, JubakoError } from '../errors/index.js'
+import { syncFileSystem } from '../native/storage.js'
 import {
   type Digest,
   familiarReference,
@@ -19,11 +20,13 @@ import {
 import { RegistryClient, type RegistryOptions } from '../registry/index.js'
 import { isBuiltin, storeBuiltin } from './builtin.js'
 import { type Collected, collect } from './collect.js'
+import { type ComposeOptions, composeImage } from './compose.js'
 import { imageDetails } from './details.js'
 import { chooseImage } from './document.js'
 import { historyOf, type ImageHistoryEntry } from './history.js'
 import { importImage } from './import.js'
 import { contentOf, Installer } from './install.js'
+import { LayerScratch } from './layer-scratch.js'
 import { LayerStore } from './layer-store.js'
 import { Layout } from './layout.js'
 import { Lease } from './lease.js'
@@ -40,12 +43,14 @@ import { digestReference, removeImage } from './remove.js'
 import { Resolver } from './resolve.js'
 import { saveImages } from './save/save.js'
 import { selectImages } from './save/select.js'
+import { SnapshotStore } from './snapshots.js'
 import type {
   ExternalRoots,
   ImageDetails,
   ImageSummary,
   ImportedImage,
   ImportOptions,
+  LayerPacker,
   LayerUnpacker,
   LoadedImage,
   PrunedImages,
@@ -66,6 +71,8 @@ export interface ImageStoreOptions {
   /** Data root. Made if missing. */
   root: string
   unpacker: LayerUnpacker
+  /** Makes the archives of layers that have none here. Default: they cannot be had. */
+  packer?: LayerPacker
   /** A function is called at the first use of a registry. */
   registry?: RegistryOptions | (() => RegistryOptions)
   /** Path of the static program of the built-in image `jubako/hello`; without it that name is a name like any other. */
@@ -88,6 +95,7 @@ export interface ImageStoreOptions {
 export class ImageStore {
   readonly content: ContentStore
   readonly layers: LayerStore
+  readonly snapshots: SnapshotStore
   readonly #layout: Layout
   readonly #records: Records
   readonly #resolver: Resolver
@@ -100,8 +108,9 @@ export class ImageStore {
     this.#layout = new Layout(options.root)
     this.content = new ContentStore(options.root)
     this.layers = new LayerStore(this.#layout)
+    this.snapshots = new SnapshotStore(this.#layout)
     this.#records = new Records(this.#layout)
-    this.#resolver = new Resolver(this.#layout, this.content, this.#records)
+    this.#resolver = new Resolver(this.layers, this.content, this.#records)
     this.#installer = new Installer(this.content, this.layers, this.#records, options.unpacker)
   }
 
@@ -241,6 +250,27 @@ export class ImageStore {
     return imported
   }
 
+  /** Makes an image of another one and of layers that are directories; no archive is made. */
+  compose(options: ComposeOptions): Promise<ImageId> {
+    const { content, layers } = this
+    return this.#leased((lease) =>
+      composeImage(
+        { content, layers, records: this.#records, lease, assign: (record) => this.#assign(record) },
+        options,
+      ),
+    )
+  }
+
+  /** A directory for a layer that is made before its digest is known. The caller removes it. */
+  layerScratch(): LayerScratch {
+    return LayerScratch.make(this.#layout, this.layers, { packer: this.#packer, unpacker: this.#options.unpacker })
+  }
+
+  /** Begins and awaits the writing of everything to the disk. */
+  sync(): Promise<void> {
+    return syncFileSystem(this.#layout.root)
+  }
+
   /**
    * Images as one archive, which is what `docker load` reads and an OCI image layout at once. What the names stand for is
    * decided when this is called; it stays until the stream has ended or is destroyed.
@@ -335,8 +365,8 @@ export class ImageStore {
   /** Removes blobs and layers that nothing needs. */
   collect(signal?: AbortSignal): Promise<Collected> {
     const roots = this.#options.roots ?? (() => ({ layers: [], images: [] }))
-    const { content, layers } = this
-    return collect({ layout: this.#layout, content, layers, records: this.#records, roots }, signal)
+    const { content, layers, snapshots } = this
+    return collect({ layout: this.#layout, content, layers, snapshots, records: this.#records, roots }, signal)
   }
 
   /** Removes what processes that died left: drafts, parts and trash. */
@@ -407,6 +437,12 @@ export class ImageStore {
       familiarReference(reference),
       familiarReference({ domain: reference.domain, path: reference.path }),
     )
+  }
+
+  get #packer(): LayerPacker {
+    const { packer } = this.#options
+    if (packer !== undefined) return packer
+    throw new JubakoError('ERR_JUBAKO_UNSUPPORTED', 'this image store was opened without a packer of layers')
   }
 
   #tryResolve(nameOrId: string, platform: string | Platform | undefined): ResolvedImage | undefined {

@@ -49,7 +49,8 @@ function findCovered(components: string[], below: readonly string[]): Stats | un
  * @returns `hides` when the layer has something else there, or hides what lower layers have
  */
 function walk(root: string, components: string[]): { fd: number | undefined; hides: boolean } {
-  let fd = openSync(root, DIRECTORY)
+  // The store's own path: it may be a link to a snapshot.
+  let fd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY)
   let hides = false
   for (const component of components) {
     hides ||= hasOpaqueMark(fd)

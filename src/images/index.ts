@@ -1,5 +1,6 @@
 export { BUILTIN_REFERENCE } from './builtin.js'
 export type { Collected } from './collect.js'
+export type { ComposeOptions, LayerFiles } from './compose.js'
 export type { ImageHistoryEntry } from './history.js'
 export { ImageStore, type ImageStoreOptions } from './image-store.js'
 export type { LayerRecord, LayerStore } from './layer-store.js'
@@ -10,4 +11,5 @@ export {
   type ListedManifest,
   ManifestLists,
 } from './manifest-lists.js'
+export type { SnapshotRecord } from './snapshots.js'
 export type * from './types.js'

@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { FileLock, syncDirectory } from '../content/index.js'
 import { removeTree, renameNoReplace, syncFileSystem } from '../native/storage.js'
@@ -17,6 +28,8 @@ export interface LayerRecord {
   /** Bytes of all files. */
   size: number
   entries: number
+  /** Key of the snapshot that has the layer's files: `diff` is a symbolic link to it then. */
+  snapshot?: string
 }
 
 /** A layer being made: a directory of ours alone, below `ingest/`. */
@@ -32,7 +45,8 @@ export interface LayerDraft {
 export interface FinishedDraft {
   draft: LayerDraft
   diffId: DiffId
-  unpacked: UnpackedLayer
+  unpacked: Omit<UnpackedLayer, 'diffId'>
+  snapshot?: string
 }
 
 /** Unpacked layers, one directory per chain ID. */
@@ -103,9 +117,9 @@ export class LayerStore {
    */
   async commit(drafts: readonly FinishedDraft[], stack: readonly ChainId[]): Promise<void> {
     if (drafts.length === 0) return
-    const places = new Map(stack.map((chainId) => [chainId, this.#layout.diffPath(chainId)]))
+    const places = new Map(stack.map((chainId) => [chainId, this.directory(chainId)]))
     for (const { draft } of drafts) places.set(draft.chainId, draft.diff)
-    for (const { draft, diffId, unpacked } of drafts) {
+    for (const { draft, diffId, unpacked, snapshot } of drafts) {
       const below = stack.slice(0, stack.indexOf(draft.chainId)).reverse()
       adoptAttributes(
         draft.diff,
@@ -118,6 +132,7 @@ export class LayerStore {
         ...(below[0] === undefined ? {} : { parent: below[0] }),
         size: unpacked.size,
         entries: unpacked.entries,
+        ...(snapshot !== undefined && { snapshot }),
       })
     }
     await syncFileSystem(this.#layout.ingest)
@@ -132,6 +147,21 @@ export class LayerStore {
   /** Renames to the trash; {@link emptyTrash} deletes. The caller makes sure that nobody needs it. */
   trash(chainId: ChainId): void {
     this.#moveToTrash(this.#layout.layerPath(chainId))
+  }
+
+  /** Absolute path of the directory with a layer's files. */
+  directory(chainId: ChainId): string {
+    const path = this.#layout.diffPath(chainId)
+    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()
+      ? join(this.#layout.layerPath(chainId), readlinkSync(path))
+      : path
+  }
+
+  /** Lets a snapshot be the files of a draft. */
+  fillFromSnapshot(draft: LayerDraft, key: string): void {
+    rmdirSync(draft.diff)
+    // The same from the draft's place as from the layer's.
+    symlinkSync(`../../snapshots/${key}/diff`, draft.diff)
   }
 
   /** Chain IDs (as hex) of everything in the layer directory. */

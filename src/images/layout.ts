@@ -8,6 +8,8 @@ export class Layout {
   /** One JSON file per reference and one per image. */
   readonly images: string
   readonly layers: string
+  /** Frozen writable layers, one directory per key. */
+  readonly snapshots: string
   /** What is being made; shared with the content store. */
   readonly ingest: string
   readonly leases: string
@@ -19,10 +21,11 @@ export class Layout {
     this.root = root
     this.images = join(root, 'images')
     this.layers = join(root, 'layers')
+    this.snapshots = join(root, 'snapshots')
     this.ingest = join(root, 'ingest')
     this.leases = join(root, 'leases')
     this.trash = join(root, 'trash')
-    for (const path of [root, this.images, this.layers, this.ingest, this.leases, this.trash]) {
+    for (const path of [root, this.images, this.layers, this.snapshots, this.ingest, this.leases, this.trash]) {
       mkdirSync(path, { recursive: true, mode: 0o700 })
     }
   }

@@ -19,7 +19,7 @@ import {
   repositoryName,
   withDefaultTag,
 } from '../oci/index.js'
-import type { Layout } from './layout.js'
+import type { LayerStore } from './layer-store.js'
 import type { ImageRecord, Records, ReferenceRecord } from './records.js'
 import type { ResolvedImage } from './types.js'
 
@@ -35,13 +35,13 @@ const SHORT_ID = /^(?:sha256:)?([a-f0-9]{1,63})$/
 
 /** Finds images by name, tag, digest, ID or a unique beginning of an ID, in Docker's order. */
 export class Resolver {
-  readonly #layout: Layout
+  readonly #layers: LayerStore
   readonly #content: ContentStore
   readonly #records: Records
   readonly #configs = new Map<ImageId, ImageConfig>()
 
-  constructor(layout: Layout, content: ContentStore, records: Records) {
-    this.#layout = layout
+  constructor(layers: LayerStore, content: ContentStore, records: Records) {
+    this.#layers = layers
     this.#content = content
     this.#records = records
   }
@@ -80,7 +80,7 @@ export class Resolver {
       reference: reference?.reference ?? null,
       config,
       manifest: reference?.manifest ?? image.manifest.digest,
-      layers: image.chainIds.map((chainId) => this.#layout.diffPath(chainId)).reverse(),
+      layers: image.chainIds.map((chainId) => this.#layers.directory(chainId)).reverse(),
       chainIds: image.chainIds,
       diffIds: config.diffIds,
       platform: image.platform,

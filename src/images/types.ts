@@ -50,6 +50,42 @@ export interface UnpackedLayer {
   implicitDirectories: string[]
 }
 
+/** Makes layers' tar streams. Implemented by `src/archive`; handed in by the engine. */
+export interface LayerPacker {
+  /**
+   * The canonical stream of a directory that nothing changes meanwhile: always the same for the same files.
+   *
+   * @throws JubakoError for what no layer can hold
+   */
+  pack(request: PackRequest): Promise<PackedLayer>
+}
+
+export interface PackRequest {
+  /** Absolute path. */
+  directory: string
+  /** Default false: what changes meanwhile is a failure. */
+  tolerant?: boolean
+  /** Gets the stream; without it only the digest is made. Stays the caller's. */
+  output?: number
+  /** Of what goes to `output`. */
+  compression?: 'none' | 'gzip' | 'zstd'
+  level?: number
+  signal?: AbortSignal | undefined
+}
+
+export interface PackedLayer {
+  /** sha256 of the tar stream. */
+  diffId: string
+  /** Bytes of the tar stream. */
+  size: number
+  /** sha256 and number of the bytes that went to `output`. */
+  digest: string
+  written: number
+  entries: number
+  /** Bytes of all files. */
+  fileBytes: number
+}
+
 /** A container that needs an image, as the engine tells. */
 export interface ImageUser {
   /** Container ID. */
@@ -63,6 +99,8 @@ export interface ExternalRoots {
   layers: Iterable<ChainId>
   /** Images that may not lose their configuration. */
   images: Iterable<ImageId>
+  /** Keys of snapshots in use. Those below are kept with them. */
+  snapshots?: Iterable<string>
 }
 
 /** An image that can be run. */

@@ -16,6 +16,7 @@ export interface Addon {
   /** SIGKILL by pidfd. */
   killInit(pidfd: number): void
   isLocked(path: string): boolean
+  lockRun(path: string): number
   /** Read end, write end. */
   openPipe(): [number, number]
   closeFd(fd: number): void
@@ -23,6 +24,7 @@ export interface Addon {
   tryFlock(fd: number, exclusive: boolean): number
   /** errno, 0 for success. */
   renameNoReplace(from: string, to: string): number
+  renameExchange(a: string, b: string): number
   hasOpaqueMark(fd: number): boolean
   syncFileSystem(fd: number): Promise<void>
   removeTree(path: string): Promise<void>

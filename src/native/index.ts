@@ -16,9 +16,9 @@ export {
   type Step,
   type StreamPlan,
 } from './plan.js'
-export { closeFd, isLocked, openPipe } from './process.js'
+export { closeFd, isLocked, lockRun, openPipe } from './process.js'
 export { AttachMask, encodeFrame, Frame, FrameReader, socketFromFd } from './protocol.js'
 export { seccompProgram } from './seccomp-program.js'
 export { type StepName, stepName, steps } from './steps.js'
-export { hasOpaqueMark, removeTree, renameNoReplace, syncFileSystem, tryFlock } from './storage.js'
+export { hasOpaqueMark, removeTree, renameExchange, renameNoReplace, syncFileSystem, tryFlock } from './storage.js'
 export { makeRaw } from './terminal.js'

@@ -26,6 +26,12 @@ export function renameNoReplace(from: string, to: string): boolean {
   throw nativeError({ errno, op: 0, syscall: 'renameat2', path: to, detail: 0 }, 'cannot rename')
 }
 
+/** Makes two names change places in one step (`renameat2(2)`, `RENAME_EXCHANGE`). Both must exist, on one file system. */
+export function renameExchange(a: string, b: string): void {
+  const errno = addon().renameExchange(a, b)
+  if (errno !== 0) throw nativeError({ errno, op: 0, syscall: 'renameat2', path: b, detail: 0 }, 'cannot rename')
+}
+
 /** Whether an open directory of a layer is opaque: overlay shows nothing of the layers below in it. */
 export function hasOpaqueMark(fd: number): boolean {
   return addon().hasOpaqueMark(fd)

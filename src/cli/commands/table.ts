@@ -26,6 +26,7 @@ export const commands: readonly CommandEntry[] = [
   entry(['rm', 'container rm', 'container remove'], 'Remove one or more containers', () => import('./rm.js')),
   entry(['stats', 'container stats'], 'Show how much containers use', () => import('./stats.js')),
   entry(['top', 'container top'], 'Show the processes of a container', () => import('./top.js')),
+  entry(['commit', 'container commit'], "Make an image of a container's files", () => import('./commit.js')),
   entry(['diff', 'container diff'], 'Show what a container changed in its files', () => import('./diff.js')),
   entry(['port', 'container port'], 'Show the published ports of a container', () => import('./port.js')),
   entry(['events', 'system events'], 'Show what happens, as it happens', () => import('./events.js')),
