@@ -7,7 +7,7 @@
   "targets": [
     {
       "target_name": "jubako",
-      "sources": ["native/addon.cc", "<!@(ls native/napi/*.cc)", "native/spawn/start.cc", "native/net/netlink.cc", "<!@(ls native/seccomp/*.cc 2>/dev/null || true)", "<!@(ls native/lib/*.cc 2>/dev/null || true)"],
+      "sources": ["native/addon.cc", "<!@(ls native/napi/*.cc)", "native/spawn/start.cc", "native/net/netlink.cc", "native/mount/filesystem.cc", "<!@(ls native/seccomp/*.cc 2>/dev/null || true)", "<!@(ls native/lib/*.cc 2>/dev/null || true)"],
       "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "_GNU_SOURCE"],
       "cflags!": ["-fno-omit-frame-pointer"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],

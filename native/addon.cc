@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "napi/cgroups.h"
+#include "napi/mounts.h"
 #include "napi/network.h"
 #include "napi/seccomp.h"
 #include "napi/spawn.h"
@@ -12,6 +13,7 @@ namespace {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   jubako::napi::export_cgroups(env, exports);
+  jubako::napi::export_mounts(env, exports);
   jubako::napi::export_network(env, exports);
   jubako::napi::export_seccomp(env, exports);
   jubako::napi::export_spawn(env, exports);

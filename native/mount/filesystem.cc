@@ -56,15 +56,6 @@ int create_and_mount(int context, const char* what, unsigned attributes, Failure
   return mount;
 }
 
-// overlayfs has `lowerdir+` since 6.5. Asking it does not help: before, fsconfig took any key and only the creation
-// failed.
-bool has_lowerdir_plus() {
-  struct utsname name;
-  int major = 0, minor = 0;
-  return uname(&name) == 0 && sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
-         (major > 6 || (major == 6 && minor >= 5));
-}
-
 bool add_lowers(int context, Strings lowers, Failure& f) {
   for (uint32_t i = 0; i < lowers.count; i++) {
     const char* lower = lowers.next();
@@ -122,6 +113,13 @@ int make_overlay_as_string(const OverlaySpec& spec, Failure& f) {
 }
 
 }  // namespace
+
+bool has_lowerdir_plus() {
+  struct utsname name;
+  int major = 0, minor = 0;
+  return uname(&name) == 0 && sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
+         (major > 6 || (major == 6 && minor >= 5));
+}
 
 int make_filesystem(const char* type, const char* source, Strings options, unsigned attributes, Failure& f) {
   Fd context(sys::fs_open(type));

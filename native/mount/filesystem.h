@@ -20,6 +20,10 @@ struct OverlaySpec {
   const char* scratch = "";  // a directory; needed before kernel 6.5 only
 };
 
+// Whether overlayfs takes lower directories one by one, and so needs nothing of the process: since kernel 6.5. Asking
+// it does not help: before, fsconfig took any key and only the creation failed.
+bool has_lowerdir_plus();
+
 // An overlay of up to 500 layers (OVL_MAX_STACK). Each lower directory is added by `lowerdir+`; before kernel 6.5 all
 // are one string. The string form changes the current directory and mounts on `scratch`: for single-threaded processes
 // with a mount namespace of their own.

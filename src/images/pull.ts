@@ -9,7 +9,9 @@ import {
   formatPlatform,
   formatReference,
   hostPlatform,
+  LIMITS,
   type Platform,
+  parseJsonObject,
   parsePlatform,
   platformMatches,
   type Reference,
@@ -183,7 +185,7 @@ function wantedPlatform(platform: string | Platform | undefined): { platform: Pl
 /** A manifest says its type itself; registries that serve a plain Content-Type exist. */
 function ownMediaType(bytes: Buffer): string | undefined {
   try {
-    const { mediaType } = JSON.parse(bytes.toString()) as { mediaType?: unknown }
+    const { mediaType } = parseJsonObject(bytes, 'manifest', LIMITS.manifestBytes)
     return typeof mediaType === 'string' && documentKind(mediaType) !== undefined ? mediaType : undefined
   } catch {
     // Not JSON: reading it as a manifest says so, with the image's name.

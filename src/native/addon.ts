@@ -28,6 +28,9 @@ export interface Addon {
   hasOpaqueMark(fd: number): boolean
   syncFileSystem(fd: number): Promise<void>
   removeTree(path: string): Promise<void>
+  /** A plan as `src/native/mounts.ts` encodes it. */
+  mountOverlay(plan: Uint8Array): Promise<void>
+  unmount(path: string): Promise<void>
   /** errno, 0 for success. SIGKILL to a process of a frozen cgroup. */
   killFrozen(pid: number): number
   /** Throws a {@link NativeFailure}. */

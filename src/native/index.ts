@@ -2,6 +2,7 @@
 export { artefactPath } from './addon.js'
 export { decodeFailure, errnoName, isNativeFailure, nativeError } from './failure.js'
 export { type InitExit, InitProcess, keepInitIn, startInit } from './init.js'
+export { mountOverlay, type OverlayPlan, unmount } from './mounts.js'
 export { linkIndex, Netlink, netlink } from './network.js'
 export {
   type EventPlan,

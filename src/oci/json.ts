@@ -12,6 +12,7 @@ export function parseJsonObject(bytes: Uint8Array, what: string, limitBytes: num
   if (bytes.byteLength > limitBytes) {
     throw new JubakoError('ERR_JUBAKO_LIMIT_EXCEEDED', `${what} is larger than ${limitBytes} bytes`)
   }
+  if (isNestedTooDeeply(bytes)) throw new JubakoError('ERR_JUBAKO_LIMIT_EXCEEDED', `${what} is nested too deeply`)
   let value: unknown
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
@@ -56,4 +57,23 @@ export function stringMap(value: unknown, what: string): Record<string, string> 
     }
   }
   return object as Record<string, string>
+}
+
+const MAX_NESTING = 200
+
+/** Parsing takes far longer for each level of nesting than for any other byte. */
+function isNestedTooDeeply(bytes: Uint8Array): boolean {
+  let depth = 0
+  let inString = false
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i]
+    if (inString) {
+      if (byte === 0x5c) i++
+      else if (byte === 0x22) inString = false
+    } else if (byte === 0x22) inString = true
+    else if (byte === 0x5b || byte === 0x7b) {
+      if (++depth > MAX_NESTING) return true
+    } else if (byte === 0x5d || byte === 0x7d) depth--
+  }
+  return false
 }

@@ -8,6 +8,7 @@ import {
   isTag,
   LIMITS,
   MANIFEST_ACCEPT,
+  parseJsonObject,
   parseManifest,
 } from '../oci/index.js'
 import { discardBody, readAll } from './body.js'
@@ -241,7 +242,7 @@ export class Repository {
 
 function parseTags(bytes: Buffer, what: string): string[] {
   try {
-    const { tags } = JSON.parse(bytes.toString()) as { tags?: unknown }
+    const { tags } = parseJsonObject(bytes, what, LIMITS.manifestBytes)
     return Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string' && isTag(tag)) : []
   } catch (cause) {
     throw new JubakoError('ERR_JUBAKO_REGISTRY', `${what}: not valid JSON`, { cause })

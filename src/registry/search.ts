@@ -1,4 +1,5 @@
 import { isJubakoError, JubakoError } from '../errors/index.js'
+import { parseJsonObject } from '../oci/index.js'
 import { readAll } from './body.js'
 import { nextPage } from './pages.js'
 import type { Session } from './session.js'
@@ -60,12 +61,10 @@ async function readPage(
   const response = await session.call({ method: 'GET', path, scope, what, accept: [200], signal })
   const bytes = await readAll(response.body, LIMIT_BYTES, session.deadlines, `registry ${session.registry}: ${what}`)
   try {
-    const value: unknown = JSON.parse(bytes.toString())
-    if (typeof value === 'object' && value !== null) return { value, response }
+    return { value: parseJsonObject(bytes, what, LIMIT_BYTES), response }
   } catch {
-    // Said below, with the registry's name.
+    throw malformed(session)
   }
-  throw malformed(session)
 }
 
 function resultOf(value: Record<string, unknown> | null, session: Session): SearchResult {

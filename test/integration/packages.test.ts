@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { startNpmRegistry } from '../fixtures/npm-registry.js'
+import { startScriptedRegistry } from '../fixtures/scripted-registry.js'
 import { CHECKOUT } from '../helpers/checkout.js'
+import { makeImage, sha256 } from '../helpers/oci-image.js'
 import { tool } from '../helpers/processes.js'
 
 t.setTimeout(120_000)
@@ -51,4 +53,61 @@ t.test('the published packages install from a registry without scripts, and run'
     await engine.close()`
   const exit = await tool(process.execPath, ['--input-type=module', '-e', program], { cwd: application })
   t.match(JSON.parse(exit), { exitCode: 0, oomKilled: false })
+
+  const upstream = await startScriptedRegistry(t, (_, response, path) => {
+    if (!path.includes('/tags/list')) return false
+    response.end('{"tags":["1"]}')
+    return true
+  })
+  const image = makeImage({ layers: [[{ name: 'a', data: 'b' }]] })
+  upstream.add('team/tool', '1', image)
+  const state = join(work, 'state')
+  const examples = [...readFileSync(join(CHECKOUT, 'docs/packages.md'), 'utf8').matchAll(/```js\n(.*?)```/gs)]
+  const outputs = []
+  for (const [, example] of examples) {
+    const text = example!.replaceAll('/var/lib/example', state).replaceAll('registry.example:5000', upstream.address)
+    writeFileSync(join(application, 'example.js'), text)
+    outputs.push(await tool(process.execPath, ['example.js'], { cwd: application }))
+  }
+  t.strictSame(
+    outputs,
+    [
+      `1 ${image.manifestDigest} ${image.mediaType}\n`,
+      `${sha256('hello')} hello\n`,
+      'from below\nwritten from below\n',
+    ],
+    'the examples of docs/packages.md do what they say',
+  )
+  t.equal(readFileSync(join(state, 'blobs/sha256', sha256('world').slice(7)), 'utf8'), 'world')
+  t.notMatch(readFileSync('/proc/self/mounts', 'utf8'), state)
+
+  // What a TypeScript user sees.
+  writeFileSync(
+    join(application, 'types.ts'),
+    `import { Engine, type PushOptions } from 'jubako'
+     import { ContentStore, type Ingest } from 'jubako/content'
+     import { type Mount, mountOverlay } from 'jubako/overlay'
+     import { type Credentials, RegistryClient } from 'jubako/registry'
+     export const push = (engine: Engine, options: PushOptions) => engine.push('a', options)
+     export const ingest = (store: ContentStore): Ingest => store.ingestUnknown()
+     export const mount = (value: Mount) => mountOverlay(value, '/mnt')
+     export const login = (credentials: Credentials) => new RegistryClient().login('a', credentials)`,
+  )
+  const checks = [
+    '--noEmit',
+    '--strict',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2022',
+    '--lib',
+    'esnext',
+    '--types',
+    'node',
+  ]
+  const types = ['--typeRoots', join(CHECKOUT, 'node_modules/@types')]
+  await tool(process.execPath, [join(CHECKOUT, 'node_modules/typescript/bin/tsc'), ...checks, ...types, 'types.ts'], {
+    cwd: application,
+  })
+  await t.rejects(tool(process.execPath, ['-e', "require('jubako/dist/src/images/index.js')"], { cwd: application }))
 })

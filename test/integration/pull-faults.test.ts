@@ -148,8 +148,8 @@ const cases: Record<string, Case> = {
     fault: raw(
       Buffer.from(`{"schemaVersion":2,"config":${'['.repeat(1_000_000)}${']'.repeat(1_000_000)},"layers":[]}`),
     ),
-    code: 'ERR_JUBAKO_INTEGRITY',
-    tells: /config/,
+    code: 'ERR_JUBAKO_LIMIT_EXCEEDED',
+    tells: /nested too deeply/,
   },
   'a document larger than any': {
     fault: (_, response, path) => {
