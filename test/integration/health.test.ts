@@ -22,6 +22,13 @@ const run = (it: TestEngine, healthcheck: HealthOptions, more: object = {}) =>
     ...more,
   })
 
+/** Its streams are read to their end: only then are they closed. */
+async function execute(container: Container, command: string[], options: object = {}): Promise<string> {
+  const process = await container.exec(command, options)
+  const [out] = await Promise.all([collect(process.stdout), collect(process.stderr), process.wait()])
+  return out
+}
+
 t.test('starting, healthy, unhealthy, and well again', async (t) => {
   const it = await testEngine(t)
   const container = await run(
@@ -38,12 +45,12 @@ t.test('starting, healthy, unhealthy, and well again', async (t) => {
   const [first] = (await healthOf(container)).Log
   t.match(first, { ExitCode: 0, Output: 'say "x"\n7\n' })
   t.ok(Date.parse(first!.End) >= Date.parse(first!.Start))
-  await (await container.exec(['touch', '/ill'], { user: '0' })).wait()
+  await execute(container, ['touch', '/ill'], { user: '0' })
   await until(async () => (await container.summary()).health === 'unhealthy')
   t.ok((await healthOf(container)).FailingStreak >= 2)
   await until(async () => (await healthOf(container)).Log.every(({ ExitCode }) => ExitCode === 3))
   t.equal((await healthOf(container)).Log.length, 5)
-  await (await container.exec(['rm', '/ill'], { user: '0' })).wait()
+  await execute(container, ['rm', '/ill'], { user: '0' })
   await until(async () => (await container.summary()).health === 'healthy')
   t.equal((await healthOf(container)).FailingStreak, 0)
   // While it stands still nobody is asked.
@@ -81,9 +88,7 @@ t.test('a check that takes too long, one that says much, one that does not exist
   await until(async () => (await healthOf(none)).Status === 'unhealthy')
   t.match((await healthOf(none)).Log[0], { ExitCode: -1, Output: /execute: No such file or directory: nosuch/ })
   // The slow one's process is gone with its check.
-  const left = await slow.exec(['sh', '-c', 'pgrep -f "^sleep 100$" | wc -l'])
-  const [found] = await Promise.all([collect(left.stdout), collect(left.stderr)])
-  t.ok(Number(found) <= 1)
+  t.ok(Number(await execute(slow, ['sh', '-c', 'pgrep -f "^sleep 100$" | wc -l'])) <= 1)
   for (const container of [slow, loud, none]) await container.remove({ force: true })
   await it.checkLeaks()
 })
@@ -99,7 +104,7 @@ t.test('failures while it starts do not count', async (t) => {
   })
   await until(async () => (await healthOf(container)).Log.length >= 2)
   t.match(await healthOf(container), { Status: 'starting', FailingStreak: 0 })
-  await (await container.exec(['touch', '/up'])).wait()
+  await execute(container, ['touch', '/up'])
   await until(async () => (await healthOf(container)).Status === 'healthy')
   await container.remove({ force: true })
   await it.checkLeaks()

@@ -1,4 +1,4 @@
-// lanes: host vm
+// lanes: host
 // Restart policies: a container's own supervisor starts it again, with no other process of ours alive.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
