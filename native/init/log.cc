@@ -1,8 +1,8 @@
 #include "log.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,11 +14,32 @@
 
 namespace jubako {
 
-void Log::open(const char* path, uint64_t max_size, uint32_t max_files) {
-  path_ = path;
-  max_size_ = max_size;
-  max_files_ = max_files ? max_files : 1;
-  fd_ = sys::open_file(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+namespace {
+
+constexpr size_t kBuffer = 64 * 1024;
+
+// What goes to the file in one write. Of the process, since it has one log: a page of it is used when it is needed.
+alignas(4096) char buffer[kBuffer];
+size_t used = 0;
+
+// Whether one of eight bytes is a control character, a quote or a backslash. A byte above 0x7f may be taken for one.
+bool needs_care(uint64_t bytes) {
+  constexpr uint64_t kOnes = 0x0101010101010101, kHigh = 0x8080808080808080;
+  const auto has_zero = [](uint64_t v) { return (v - kOnes) & ~v & kHigh; };
+  return ((bytes - kOnes * 0x20) & ~bytes & kHigh) || has_zero(bytes ^ kOnes * '"') || has_zero(bytes ^ kOnes * '\\');
+}
+
+void two_digits(char* to, int value) {
+  to[0] = static_cast<char>('0' + value / 10);
+  to[1] = static_cast<char>('0' + value % 10);
+}
+
+}  // namespace
+
+void Log::open(const LogOptions& options) {
+  options_ = options;
+  if (!options_.max_files) options_.max_files = 1;
+  fd_ = sys::open_file(options_.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
   struct stat info;
   if (fd_ >= 0 && fstat(fd_, &info) == 0) size_ = static_cast<uint64_t>(info.st_size);
 }
@@ -37,7 +58,10 @@ void Log::write(LogStream& stream, const uint8_t* data, size_t size) {
       if (n > room) n = room;
       memcpy(stream.partial + stream.size, data, n);
       stream.size += n;
-      if (stream.size == kMaxLogLine || stream.partial[stream.size - 1] == '\n') end(stream);
+      if (stream.size == kMaxLogLine || stream.partial[stream.size - 1] == '\n') {
+        line(stream, stream.partial, stream.size);
+        stream.size = 0;
+      }
     }
     data += n;
     size -= n;
@@ -52,18 +76,14 @@ void Log::end(LogStream& stream) {
   flush();
 }
 
+void Log::close() { await_compressor(); }
+
+void Log::forget() { madvise(buffer, sizeof buffer, MADV_DONTNEED); }
+
 void Log::line(LogStream& stream, const uint8_t* data, size_t size) {
-  if (max_size_ && size_ >= max_size_) rotate();
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  struct tm utc;
-  gmtime_r(&now.tv_sec, &utc);
-  char tail[96];
-  int n = snprintf(tail, sizeof tail, "\",\"stream\":\"%s\",\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ\"}\n",
-                   stream.name, utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                   now.tv_nsec);
+  if (options_.max_size && size_ + used >= options_.max_size) rotate();
   if (torn_) {
-    // A line that the full disk cut in two: end it, so that only that one is lost to readers.
+    // Half a line that could not be taken back: end it, so that only that one is lost to readers.
     torn_ = false;
     put("\n", 1);
   }
@@ -71,23 +91,60 @@ void Log::line(LogStream& stream, const uint8_t* data, size_t size) {
     char note[128];
     int m = snprintf(note, sizeof note, "{\"log\":\"jubako: %llu bytes of log lost, the disk refused them\\n",
                      static_cast<unsigned long long>(dropped_));
+    told_ = dropped_;
     dropped_ = 0;
     put(note, static_cast<size_t>(m));
-    put(tail, static_cast<size_t>(n));
+    put_tail(stream.name);
   }
   put("{\"log\":\"", 8);
   put_escaped(data, size);
-  put(tail, static_cast<size_t>(n));
+  put_tail(stream.name);
+}
+
+void Log::put_tail(const char* stream) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (now.tv_sec != second_) {
+    second_ = now.tv_sec;
+    struct tm utc;
+    gmtime_r(&now.tv_sec, &utc);
+    int year = utc.tm_year + 1900;
+    char* to = second_text_;
+    two_digits(to, year / 100 % 100);
+    two_digits(to + 2, year % 100);
+    two_digits(to + 5, utc.tm_mon + 1);
+    two_digits(to + 8, utc.tm_mday);
+    two_digits(to + 11, utc.tm_hour);
+    two_digits(to + 14, utc.tm_min);
+    two_digits(to + 17, utc.tm_sec);
+    to[4] = to[7] = '-';
+    to[10] = 'T';
+    to[13] = to[16] = ':';
+    to[19] = '.';
+  }
+  put("\",\"stream\":\"", 12);
+  put(stream, strlen(stream));
+  put("\"", 1);
+  if (*options_.attributes) {
+    put(",\"attrs\":", 9);
+    put(options_.attributes, strlen(options_.attributes));
+  }
+  put(",\"time\":\"", 9);
+  put(second_text_, sizeof second_text_);
+  char nano[13] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 'Z', '"', '}', '\n'};
+  long left = now.tv_nsec;
+  for (int i = 8; i >= 0; i--, left /= 10) nano[i] = static_cast<char>('0' + left % 10);
+  put(nano, sizeof nano);
 }
 
 void Log::put(const char* data, size_t size) {
   while (size > 0) {
-    size_t n = sizeof buffer_ - used_ < size ? sizeof buffer_ - used_ : size;
-    memcpy(buffer_ + used_, data, n);
-    used_ += n;
+    if (used == sizeof buffer) flush();
+    size_t n = sizeof buffer - used < size ? sizeof buffer - used : size;
+    memcpy(buffer + used, data, n);
+    used += n;
     data += n;
     size -= n;
-    if (used_ == sizeof buffer_) flush();
   }
 }
 
@@ -105,53 +162,53 @@ const char* json_escape(uint8_t c, char (&room)[8]) {
 }
 
 void Log::put_escaped(const uint8_t* data, size_t size) {
-  size_t plain = 0;
-  for (size_t i = 0; i < size; i++) {
-    uint8_t c = data[i];
-    if (c >= 0x20 && c != '"' && c != '\\') continue;
-    put(reinterpret_cast<const char*>(data) + plain, i - plain);
-    plain = i + 1;
+  size_t plain = 0, i = 0;
+  while (i < size) {
+    uint64_t eight;
+    if (size - i >= sizeof eight) {
+      memcpy(&eight, data + i, sizeof eight);
+      if (!needs_care(eight)) {
+        i += sizeof eight;
+        continue;
+      }
+    }
     char room[8];
-    const char* escape = json_escape(c, room);
-    put(escape, strlen(escape));
+    const char* escape = json_escape(data[i], room);
+    if (escape) {
+      put(reinterpret_cast<const char*>(data) + plain, i - plain);
+      plain = i + 1;
+      put(escape, strlen(escape));
+    }
+    i++;
   }
   put(reinterpret_cast<const char*>(data) + plain, size - plain);
 }
 
 void Log::flush() {
   size_t at = 0;
-  while (at < used_) {
-    ssize_t n = ::write(fd_, buffer_ + at, used_ - at);
+  while (at < used) {
+    ssize_t n = ::write(fd_, buffer + at, used - at);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
-      dropped_ += used_ - at;
-      torn_ = torn_ || at > 0;
+      give_up(at);
       break;
     }
     at += static_cast<size_t>(n);
     size_ += static_cast<size_t>(n);
   }
-  used_ = 0;
+  told_ = 0;
+  mid_line_ = used > 0 && buffer[used - 1] != '\n';
+  used = 0;
 }
 
-// log -> log.1 -> log.2 ...; the oldest goes.
-void Log::rotate() {
-  flush();
-  char from[4096], to[4096];
-  for (uint32_t i = max_files_ - 1; i > 0; i--) {
-    if (i == 1)
-      snprintf(from, sizeof from, "%s", path_);
-    else
-      snprintf(from, sizeof from, "%s.%u", path_, i - 1);
-    snprintf(to, sizeof to, "%s.%u", path_, i);
-    sys::rename_path(from, to);
-  }
-  int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | (max_files_ == 1 ? O_TRUNC : 0);
-  int fd = sys::open_file(path_, flags, 0640);
-  if (fd < 0) return;
-  close(fd_);
-  fd_ = fd;
-  size_ = 0;
+// The disk took `written` bytes of the buffer and no more. Whole lines stay; what was cut is taken back.
+void Log::give_up(size_t written) {
+  const auto* last = static_cast<const char*>(memrchr(buffer, '\n', written));
+  size_t whole = last ? static_cast<size_t>(last - buffer) + 1 : 0;
+  size_ -= written - whole;
+  if (ftruncate(fd_, static_cast<off_t>(size_)) < 0 || (!whole && mid_line_)) torn_ = true;
+  // A note that did not arrive is still to be told.
+  dropped_ += used - whole + (whole ? 0 : told_);
 }
 
 }  // namespace jubako

@@ -153,8 +153,10 @@ int wait_and_dispatch(Supervisor& s, int milliseconds) {
   struct epoll_event events[16];
   bool long_wait = milliseconds < 0 || milliseconds > kQuietMs;
   int n = epoll_wait(s.epoll, events, 16, long_wait ? kQuietMs : milliseconds);
-  if (n == 0 && long_wait)
+  if (n == 0 && long_wait) {
+    s.log.forget();
     n = wait_forgetful(s.epoll, events, 16, milliseconds < 0 ? -1 : milliseconds - kQuietMs, page);
+  }
   bool was_reaped = s.reaped;
   for (int i = 0; i < n && s.reaped == was_reaped; i++) dispatch(s, events[i]);
   run_timers(s);

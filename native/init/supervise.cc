@@ -82,8 +82,10 @@ bool set_up(Supervisor& s, Failure& f) {
   s.clients[0].attached = s.plan.settings.attach_mask;
   if (!run_host_steps(s, s.plan.begin, f)) return false;
   if (s.listener >= 0) watch(s, s.listener, EPOLLIN, &s.listener);
-  if (*s.plan.settings.log_path)
-    s.log.open(s.plan.settings.log_path, s.plan.settings.log_max_size, s.plan.settings.log_max_files);
+  const Settings& settings = s.plan.settings;
+  if (*settings.log_path)
+    s.log.open({settings.log_path, settings.log_max_size, settings.log_max_files, settings.log_compress,
+                settings.log_attributes});
   return true;
 }
 
@@ -182,6 +184,7 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
     record_failure(s, failure);
     broadcast(s, protocol::kFailed, &failure, sizeof failure);
   }
+  s.log.close();
   finish(s);
   network_leave(s);
   if (!s.denied) {

@@ -51,6 +51,8 @@ bool decode_plan(const uint8_t* data, size_t size, Plan& plan, Failure& f) {
   s.log_path = r.text();
   s.log_max_size = r.u64();
   s.log_max_files = r.u32();
+  s.log_compress = r.u32();
+  s.log_attributes = r.text();
   s.exit_path = r.text();
   s.state_path = r.text();
   s.state_text = r.text();

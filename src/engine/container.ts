@@ -18,7 +18,7 @@ import { changesOf } from './diff.js'
 import { execIn } from './exec.js'
 import { execsOf } from './execs.js'
 import { inspectContainer } from './inspect.js'
-import { selectLog } from './logs.js'
+import { followSignal, selectLog } from './logs.js'
 import { checkName } from './names.js'
 import { releaseLeftovers } from './network-run.js'
 import { signalName } from './signals.js'
@@ -240,13 +240,17 @@ export class ContainerHandle implements Container {
   }
 
   async *logs(options: LogOptions = {}): AsyncGenerator<LogEntry> {
+    for await (const batch of this.logBatches(options)) yield* batch
+  }
+
+  async *logBatches(options: LogOptions = {}): AsyncGenerator<LogEntry[]> {
     if (this.config.logDriver === 'none') {
       throw new JubakoError('ERR_JUBAKO_UNSUPPORTED', 'configured logging driver does not support reading', {
         hint: this.config.owned ? 'an owned container keeps no log: read its stdout' : 'use --log-driver json-file',
       })
     }
     const { log, socket } = this.#paths
-    const lines = options.follow ? followLog(log, waitForExit(socket), options.signal) : readLog(log)
+    const lines = options.follow ? followLog(log, waitForExit(socket), followSignal(options)) : readLog(log)
     yield* selectLog(lines, options)
   }
 

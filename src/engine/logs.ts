@@ -1,53 +1,41 @@
 import type { LogLine } from '../runtime/index.js'
 import type { LogEntry, LogOptions } from './types.js'
 
+const NEVER = Number.POSITIVE_INFINITY
+
 /** `tail`, `since` and `until` over a log. With `follow`, `tail` counts what is there when following begins. */
-export async function* selectLog(lines: AsyncIterable<LogLine>, options: LogOptions): AsyncGenerator<LogEntry> {
-  const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY, tail } = options
-  const timed = since !== Number.NEGATIVE_INFINITY || until !== Number.POSITIVE_INFINITY
-  const within = (line: LogLine): boolean => {
-    if (!timed) return true
-    const at = Date.parse(line.time)
+export async function* selectLog(batches: AsyncIterable<LogLine[]>, options: LogOptions): AsyncGenerator<LogEntry[]> {
+  const { since = -NEVER, until = NEVER, tail = NEVER } = options
+  const timed = since !== -NEVER || until !== NEVER
+  const within = ({ time }: LogLine): boolean => {
+    const at = Date.parse(time)
     return at >= since && at <= until
   }
-  if (tail === undefined) {
-    for await (const line of lines) if (within(line)) yield line
-    return
-  }
-  const begun = Date.now()
-  let kept: LogLine[] | undefined = []
-  const iterator = lines[Symbol.asyncIterator]()
-  try {
-    for (;;) {
-      const next = iterator.next()
-      // While following, what does not come at once is new.
-      const result = kept !== undefined && options.follow ? await Promise.race([next, idle()]) : await next
-      if (result === undefined) {
-        yield* kept!
-        kept = undefined
-        const late = await next
-        if (late.done) return
-        if (within(late.value)) yield late.value
-        continue
-      }
-      if (result.done) {
-        if (kept !== undefined) yield* kept
-        return
-      }
-      if (!within(result.value)) continue
-      if (kept === undefined) yield result.value
-      else if (Date.parse(result.value.time) > begun) {
-        yield* kept
-        kept = undefined
-        yield result.value
-      } else {
-        kept.push(result.value)
-        if (kept.length > tail) kept.shift()
-      }
+  let kept: LogLine[] | undefined = tail === NEVER ? undefined : []
+  for await (const batch of batches) {
+    const lines = timed ? batch.filter(within) : batch
+    if (kept === undefined) {
+      if (lines.length > 0) yield lines
+      continue
     }
-  } finally {
-    await iterator.return?.()
+    kept = lastOf([...kept, ...lines], tail)
+    // All that was there has been read: what comes now is new.
+    if (batch.length > 0 || !options.follow) continue
+    if (kept.length > 0) yield kept
+    kept = undefined
   }
+  if (kept !== undefined && kept.length > 0) yield kept
 }
 
-const idle = (): Promise<undefined> => new Promise((resolve) => setTimeout(resolve, 50, undefined))
+const lastOf = <T>(list: T[], count: number): T[] => (count <= 0 ? [] : list.length > count ? list.slice(-count) : list)
+
+/** The longest time that a timer of Node takes. */
+const LONGEST_MS = 2 ** 31 - 1
+
+/** With `until`, following ends at that time. */
+export function followSignal({ until, signal }: LogOptions): AbortSignal | undefined {
+  const left = until === undefined ? NEVER : until - Date.now()
+  if (left > LONGEST_MS) return signal
+  const timer = AbortSignal.timeout(Math.max(left, 0))
+  return signal === undefined ? timer : AbortSignal.any([signal, timer])
+}

@@ -7,6 +7,7 @@ import { parseDeviceCgroupRule } from '../oci/devices.js'
 import { type ContainerConfig, type NamespaceMode, rlimitNumbers } from '../runtime/index.js'
 import { thisStartTime } from './boot.js'
 import { healthConfig } from './health.js'
+import { logConfig } from './log-options.js'
 import { mergeMounts } from './merge-mounts.js'
 import { portRecord } from './network-config.js'
 import { restartConfig } from './restart-policy.js'
@@ -74,24 +75,6 @@ function hostname(id: string, network: string, options: CreateOptions): string {
     throw invalidArgument(`invalid hostname: ${name}`, { hint: 'up to 64 letters, digits, "-", "_" and "."' })
   }
   return name
-}
-
-function logOptions(options: CreateOptions): Record<string, string> {
-  const out: Record<string, string> = {}
-  for (const [key, value] of Object.entries(options.logOptions ?? {})) {
-    if (key !== 'max-size' && key !== 'max-file') {
-      throw invalidArgument(`unknown log opt '${key}' for json-file log driver`, {
-        hint: 'known are max-size, max-file',
-      })
-    }
-    const size = /^(\d+)([kmg]?)b?$/i.exec(value)
-    if (value !== '-1' && (size === null || (key === 'max-file' && size[2] !== ''))) {
-      throw invalidArgument(`invalid value for ${key}: ${value}`)
-    }
-    const unit = { '': 0, k: 10, m: 20, g: 30 }[size?.[2]?.toLowerCase() ?? ''] ?? 0
-    out[key] = size === null ? '0' : String(Number(size[1]) * 2 ** unit)
-  }
-  return out
 }
 
 function restart(options: CreateOptions, { owned, autoRemove }: MergeContext): ContainerConfig['restart'] {
@@ -272,7 +255,15 @@ export function mergeConfig(
     health: healthConfig(config.Healthcheck, config.Shell, options.healthcheck),
     lifeLimit: lifeLimit(options),
     logDriver: context.owned ? 'none' : (options.logDriver ?? 'json-file'),
-    logOptions: logOptions(options),
+    logOptions: { ...options.logOptions },
+    log: logConfig(options.logDriver ?? 'json-file', options.logOptions ?? {}, {
+      id,
+      name: context.name,
+      image: context.reference,
+      imageId: image.id,
+      labels: { ...config.Labels, ...options.labels },
+      env: mergeEnv(config.Env ?? [], options, name),
+    }),
     resources: resources(options),
     ...portRecord(options, Object.keys(config.ExposedPorts ?? {})),
     volumes: Object.keys(config.Volumes ?? {}),

@@ -315,6 +315,8 @@ export interface LogEntry {
   time: string
   /** The exact bytes of one line with its line feed, or of a part of a line longer than 16 KiB. */
   data: Buffer
+  /** What the log options `tag`, `labels` and `env` add to each line. */
+  attributes: Record<string, string>
 }
 
 /** A sample of what a container uses. Bytes, nanoseconds, counts. */
@@ -384,6 +386,8 @@ export interface Container {
   attach(options?: AttachOptions): Promise<Attachment>
   resize(columns: number, rows: number): Promise<void>
   logs(options?: LogOptions): AsyncIterable<LogEntry>
+  /** The same, many lines at a time: for long logs. */
+  logBatches(options?: LogOptions): AsyncIterable<LogEntry[]>
   stats(): Promise<ContainerStats>
   summary(): Promise<ContainerSummary>
   /** What a client needs to know before it attaches. */

@@ -58,6 +58,18 @@ export interface HealthPlan {
   paused: { path: string; text: string } | null
 }
 
+export interface LogPlan {
+  path: string
+  /** Bytes; 0: no rotation. */
+  maxSize: number
+  /** The current one counts. */
+  maxFiles: number
+  /** The older ones, by gzip. */
+  compress: boolean
+  /** JSON object that is in every line; empty: none. */
+  attributes: string
+}
+
 /** Everything that jubako-init needs for one process; the fields of `Settings` in native/spawn/plan.h. */
 export interface ProcessPlan {
   /** CLONE_NEW* of the new process. */
@@ -72,7 +84,7 @@ export interface ProcessPlan {
   stdinOnce: boolean
   rows: number
   columns: number
-  log: { path: string; maxSize: number; maxFiles: number } | null
+  log: LogPlan | null
   exitPath: string | null
   /** Gets `{"pid":...}` when the command runs, with further members: JSON, each with a comma before it. */
   statePath: string | null
@@ -209,6 +221,8 @@ export function encodePlan(plan: ProcessPlan): Buffer {
   out.text(plan.log?.path ?? '')
   out.u64(BigInt(plan.log?.maxSize ?? 0))
   out.u32(plan.log?.maxFiles ?? 1)
+  out.field(plan.log?.compress ?? false)
+  out.text(plan.log?.attributes ?? '')
   out.text(plan.exitPath ?? '')
   out.text(plan.statePath ?? '')
   out.text(plan.stateText)

@@ -129,7 +129,16 @@ export interface ContainerConfig {
   /** Seconds that it may run; 0: without end. */
   lifeLimit: number
   logDriver: 'json-file' | 'local' | 'none'
+  /** As they were given. */
   logOptions: Record<string, string>
+  log: {
+    /** Bytes; 0: no rotation. */
+    maxSize: number
+    maxFiles: number
+    compress: boolean
+    /** In every line. */
+    attributes: Record<string, string>
+  }
   resources: Resources
   exposedPorts: string[]
   volumes: string[]

@@ -21,7 +21,8 @@ export {
   waitForExit,
 } from './connection.js'
 export { Clone, rlimitNumbers } from './flags.js'
-export { followLog, type LogLine, readLog } from './log-reader.js'
+export type { LogLine } from './log-line.js'
+export { followLog, readLog } from './log-reader.js'
 export { type ContainerPaths, Places } from './paths.js'
 export { type Host, planContainer } from './plan.js'
 export { planExec } from './plan-exec.js'

@@ -1,167 +1,159 @@
-import { type FSWatcher, watch } from 'node:fs'
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { closeSync, constants, type FSWatcher, fstatSync, openSync, read, watch } from 'node:fs'
+import { createGunzip, type Gunzip } from 'node:zlib'
+import { Lines, type LogLine } from './log-line.js'
 
-/** One entry of a json-file log. */
-export interface LogLine {
-  stream: 'stdout' | 'stderr'
-  /** RFC 3339 with nanoseconds. */
-  time: string
-  /** The bytes as the container wrote them. */
-  data: Buffer
+const CHUNK = 256 * 1024
+/** Longest delay when the watch misses a change. */
+const LOOK_AGAIN_MS = 1000
+
+/** An open file of a log. */
+interface LogFile {
+  fd: number
+  inode: bigint
+  compressed: boolean
 }
 
-const chunkSize = 64 * 1024
-
-/** Decodes a line of the log. The text may hold bytes that are no UTF-8, so it is taken apart as bytes. */
-export function parseLogLine(line: Buffer): LogLine | undefined {
-  const head = '{"log":"'
-  if (line.toString('latin1', 0, head.length) !== head) return undefined
-  const end = line.lastIndexOf('","stream":"')
-  if (end < head.length - 1) return undefined
-  const tail = /^","stream":"(stdout|stderr)","time":"([^"]+)"\}/.exec(line.toString('latin1', end))
-  if (tail === null) return undefined
-  return { stream: tail[1] as LogLine['stream'], time: tail[2]!, data: unescapeJson(line.subarray(head.length, end)) }
-}
-
-const escapes: Readonly<Record<number, number>> = { 110: 0x0a, 114: 0x0d, 116: 0x09, 34: 0x22, 92: 0x5c }
-
-function unescapeJson(text: Buffer): Buffer {
-  if (!text.includes(0x5c)) return text
-  const out = Buffer.allocUnsafe(text.length)
-  let size = 0
-  for (let i = 0; i < text.length; i++) {
-    const byte = text[i]!
-    if (byte !== 0x5c) {
-      out[size++] = byte
-      continue
-    }
-    const code = text[++i]!
-    if (code === 0x75) {
-      out[size++] = Number.parseInt(text.toString('latin1', i + 1, i + 5), 16)
-      i += 4
-    } else {
-      out[size++] = escapes[code] ?? code
-    }
-  }
-  return out.subarray(0, size)
-}
-
-/** Cuts chunks into complete lines. */
-class Lines {
-  #rest: Buffer
-
-  constructor() {
-    this.#rest = Buffer.alloc(0)
-  }
-
-  *push(chunk: Buffer): Generator<LogLine> {
-    let buffer = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk
-    for (let at = buffer.indexOf(0x0a); at >= 0; at = buffer.indexOf(0x0a)) {
-      const line = parseLogLine(buffer.subarray(0, at))
-      if (line !== undefined) yield line
-      buffer = buffer.subarray(at + 1)
-    }
-    this.#rest = Buffer.from(buffer)
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
-}
-
-/** The files of a rotated log, oldest first. */
-async function logFiles(path: string): Promise<string[]> {
-  const files = [path]
-  for (let i = 1; await exists(`${path}.${i}`); i++) files.unshift(`${path}.${i}`)
-  return files
-}
-
-async function* readFrom(file: FileHandle, lines: Lines): AsyncGenerator<LogLine> {
-  for (;;) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkSize), 0, chunkSize, null)
-    if (bytesRead === 0) return
-    yield* lines.push(buffer.subarray(0, bytesRead))
-  }
-}
-
-/** Everything that is in the log now, oldest first. */
-export async function* readLog(path: string): AsyncGenerator<LogLine> {
-  for (const name of await logFiles(path)) {
-    const file = await open(name, 'r').catch(() => undefined)
-    if (file === undefined) continue
+function openLog(path: string): LogFile | undefined {
+  for (const compressed of [false, true]) {
     try {
-      yield* readFrom(file, new Lines())
-    } finally {
-      await file.close()
+      const fd = openSync(compressed ? `${path}.gz` : path, constants.O_RDONLY | constants.O_NOFOLLOW)
+      return { fd, inode: fstatSync(fd, { bigint: true }).ino, compressed }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     }
+  }
+  return undefined
+}
+
+/**
+ * The files of a log, newest first, down to the one with the inode `until`. An open file stays readable whatever becomes of
+ * its name, so nothing is lost to who opened it in time.
+ */
+function openFiles(path: string, until?: bigint): LogFile[] {
+  const files: LogFile[] = []
+  for (let i = 0; ; i++) {
+    const file = openLog(i === 0 ? path : `${path}.${i}`)
+    // The newest is missing for a moment while the log is rotated.
+    if (file === undefined && i === 0) continue
+    if (file === undefined) return files
+    // Seen already: it was renamed while we looked.
+    const known = files.some(({ inode }) => inode === file.inode)
+    if (known || file.inode === until) closeSync(file.fd)
+    else files.push(file)
+    if (file.inode === until) return files
+  }
+}
+
+function readChunk(fd: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(CHUNK)
+  return new Promise((resolve, reject) => {
+    read(fd, buffer, 0, CHUNK, null, (error, size) => {
+      if (error === null) resolve(buffer.subarray(0, size))
+      else reject(error)
+    })
+  })
+}
+
+async function* chunksOf(file: LogFile): AsyncGenerator<Buffer> {
+  if (!file.compressed) {
+    for (let chunk = await readChunk(file.fd); chunk.length > 0; chunk = await readChunk(file.fd)) yield chunk
+    return
+  }
+  const gunzip: Gunzip = createGunzip({ chunkSize: CHUNK })
+  void (async () => {
+    for (let chunk = await readChunk(file.fd); chunk.length > 0; chunk = await readChunk(file.fd)) gunzip.write(chunk)
+    gunzip.end()
+  })().catch((error: Error) => gunzip.destroy(error))
+  // The lines are made of the chunks' own bytes.
+  for await (const chunk of gunzip) yield Buffer.from(chunk as Buffer)
+}
+
+async function* linesOf(file: LogFile, lines: Lines): AsyncGenerator<LogLine[]> {
+  for await (const chunk of chunksOf(file)) {
+    const list = lines.push(chunk)
+    if (list.length > 0) yield list
+  }
+}
+
+/** Everything that is in the log now, oldest first, many lines at a time. */
+export async function* readLog(path: string): AsyncGenerator<LogLine[]> {
+  const files = openFiles(path)
+  try {
+    for (const file of files.toReversed()) yield* linesOf(file, new Lines())
+  } finally {
+    for (const { fd } of files) closeSync(fd)
   }
 }
 
 /**
- * The log from its beginning, then what is added, across rotations, until `ended` has settled and all was read.
+ * The log from its beginning, then what is added, across rotations, until `ended` has settled and all was read. An empty
+ * list says that all was read that was there at first.
  */
-export async function* followLog(path: string, ended: Promise<unknown>, signal?: AbortSignal): AsyncGenerator<LogLine> {
+export async function* followLog(
+  path: string,
+  ended: Promise<unknown>,
+  signal?: AbortSignal,
+): AsyncGenerator<LogLine[]> {
   let over = false
   let wake: (() => void) | undefined
-  const nudge = () => wake?.()
-  ended.then(
-    () => {
-      over = true
-      nudge()
-    },
-    () => {
-      over = true
-      nudge()
-    },
-  )
-  signal?.addEventListener('abort', nudge, { once: true })
-  const [...older] = (await logFiles(path)).slice(0, -1)
-  for (const name of older) {
-    const file = await open(name, 'r').catch(() => undefined)
-    if (file === undefined) continue
+  // Oldest first; the first is being read.
+  const files: LogFile[] = []
+  // At once, also while what was read is still being taken: a file that is open is not lost to a rotation.
+  const look = (): void => {
     try {
-      yield* readFrom(file, new Lines())
-    } finally {
-      await file.close()
+      files.push(...openFiles(path, files.at(-1)?.inode).reverse())
+    } catch {
+      // The log is gone: its container was removed.
+      over = true
     }
+    wake?.()
   }
+  const finish = (): void => {
+    over = true
+    wake?.()
+  }
+  ended.then(finish, finish)
+  signal?.addEventListener('abort', finish, { once: true })
   let watcher: FSWatcher | undefined
-  let file: FileHandle | undefined
   try {
-    watcher = watch(path.slice(0, path.lastIndexOf('/')), nudge)
-    watcher.on('error', nudge)
-    let lines = new Lines()
-    for (;;) {
+    watcher = watch(path.slice(0, path.lastIndexOf('/')), (_, name) => {
+      // Appended to: only who waits has to know. Renamed, made: a rotation.
+      if (name !== null && path.endsWith(`/${name}`)) look()
+    })
+    watcher.on('error', finish)
+    look()
+    let caughtUp = false
+    for (let lines = new Lines(); ; ) {
       const last = over
-      file ??= await open(path, 'r').catch(() => undefined)
-      if (file !== undefined) {
-        yield* readFrom(file, lines)
-        const [mine, current] = await Promise.all([file.stat(), stat(path).catch(() => undefined)])
-        if (current !== undefined && current.ino !== mine.ino) {
-          yield* readFrom(file, lines)
-          await file.close()
-          file = undefined
-          lines = new Lines()
-          continue
-        }
+      const file = files[0]
+      if (file !== undefined) yield* linesOf(file, lines)
+      if (signal?.aborted) return
+      if (files.length > 1) {
+        closeSync(files.shift()!.fd)
+        lines = new Lines()
+        continue
       }
-      if (last || signal?.aborted) return
+      if (!caughtUp) yield []
+      caughtUp = true
+      if (last) {
+        look()
+        if (files.length > 1) continue
+        return
+      }
       await new Promise<void>((resolve) => {
-        // The watch can miss a change that came between the read and it; a second is the longest delay then.
-        const timer = setTimeout(resolve, 1000)
+        const timer = setTimeout(resolve, LOOK_AGAIN_MS)
         wake = () => {
           clearTimeout(timer)
           resolve()
         }
-        if (over || signal?.aborted) wake()
+        if (over) wake()
       })
       wake = undefined
+      look()
     }
   } finally {
+    signal?.removeEventListener('abort', finish)
     watcher?.close()
-    await file?.close()
+    for (const { fd } of files.splice(0)) closeSync(fd)
   }
 }

@@ -106,13 +106,10 @@ function cloneFlags(config: ContainerConfig, cgroup: CgroupPlan): number {
   return flags
 }
 
-function logPlan(config: ContainerConfig, paths: ContainerPaths): ProcessPlan['log'] {
-  if (config.logDriver === 'none') return null
-  return {
-    path: paths.log,
-    maxSize: Number(config.logOptions['max-size'] ?? 10 * 2 ** 20),
-    maxFiles: Number(config.logOptions['max-file'] ?? 5),
-  }
+function logPlan({ logDriver, log }: ContainerConfig, paths: ContainerPaths): ProcessPlan['log'] {
+  if (logDriver === 'none') return null
+  const attributes = Object.keys(log.attributes).length === 0 ? '' : JSON.stringify(log.attributes)
+  return { path: paths.log, maxSize: log.maxSize, maxFiles: log.maxFiles, compress: log.compress, attributes }
 }
 
 function runSteps(paths: ContainerPaths): Step[] {

@@ -1,6 +1,15 @@
+import type { LogEntry } from '../../engine/types.js'
 import type { Command } from '../command.js'
 import { EXIT, UsageError } from '../exit-codes.js'
 import { parseTime } from '../values/time.js'
+
+/** Docker's column: `a=1,b=2 `, a space alone without any. */
+function detailsOf({ attributes }: LogEntry): string {
+  const pairs = Object.entries(attributes).map(
+    ([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`,
+  )
+  return `${pairs.sort().join(',')} `
+}
 
 const time = (text: string) => parseTime(text, Date.now())
 
@@ -38,19 +47,27 @@ export const command: Command = {
     const container = await engine.container(flags.args[0]!)
     const since = flags.number('since')
     const until = flags.number('until')
-    const lines = container.logs({
+    const batches = container.logBatches({
       follow: flags.bool('follow'),
       ...(last !== undefined && { tail: last }),
       ...(since !== undefined && { since }),
       ...(until !== undefined && { until }),
     })
     const stamps = flags.bool('timestamps')
-    // No log option of ours adds attributes: what is left of docker's column is its space.
-    const details = flags.bool('details') ? ' ' : ''
-    for await (const { stream, time: at, data } of lines) {
-      const prefix = `${stamps ? `${at} ` : ''}${details}`
-      const text = prefix === '' ? data : Buffer.concat([Buffer.from(prefix), data])
-      await (stream === 'stdout' ? context.out : context.err).bytes(text)
+    const details = flags.bool('details')
+    const shown = (entry: LogEntry): Buffer => {
+      const prefix = `${stamps ? `${entry.time} ` : ''}${details ? detailsOf(entry) : ''}`
+      return prefix === '' ? entry.data : Buffer.concat([Buffer.from(prefix), entry.data])
+    }
+    for await (const batch of batches) {
+      // One write for lines of one stream that follow each other.
+      for (let from = 0; from < batch.length; ) {
+        const { stream } = batch[from]!
+        let to = from
+        while (to < batch.length && batch[to]!.stream === stream) to++
+        await (stream === 'stdout' ? context.out : context.err).bytes(Buffer.concat(batch.slice(from, to).map(shown)))
+        from = to
+      }
     }
     return EXIT.ok
   },
