@@ -78,6 +78,7 @@ export interface NetworkSummary {
   driver: string
   scope: 'local'
   internal: boolean
+  ipv4: boolean
   ipv6: boolean
   labels: Record<string, string>
   /** Milliseconds since the epoch. */
@@ -100,6 +101,8 @@ export interface NetworkHandle extends AsyncDisposable {
 export interface NetworksApi {
   create(name: string, options?: NetworkCreateOptions): Promise<NetworkHandle>
   list(): Promise<NetworkSummary[]>
+  /** IDs of the networks that a container refers to. */
+  used(): Promise<Set<string>>
   /** @throws JubakoError ERR_JUBAKO_NOT_FOUND */
   get(nameOrId: string): Promise<NetworkHandle>
   remove(nameOrId: string): Promise<void>

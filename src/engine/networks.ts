@@ -105,6 +105,11 @@ export class Networks implements ContextNetworks {
       .sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
+  async used(): Promise<Set<string>> {
+    const all = this.#context.store.all()
+    return new Set(all.flatMap(({ endpoints = [] }) => endpoints.map(({ network }) => network)))
+  }
+
   async get(nameOrId: string): Promise<NetworkHandle> {
     return this.#handle(await this.find(nameOrId))
   }
@@ -143,9 +148,7 @@ export class Networks implements ContextNetworks {
   }
 
   async prune(options: { keep?: (network: NetworkSummary) => boolean } = {}): Promise<string[]> {
-    const used = new Set(
-      this.#context.store.all().flatMap(({ endpoints = [] }) => endpoints.map(({ network }) => network)),
-    )
+    const used = await this.used()
     const removed: string[] = []
     for (const network of await this.list()) {
       if ((predefined as readonly string[]).includes(network.name) || used.has(network.id) || options.keep?.(network))
@@ -306,8 +309,8 @@ function poolOf(subnet: Subnet): NetworkConfig['pools'][number] {
 }
 
 export function summary(network: NetworkConfig): NetworkSummary {
-  const { id, name, driver, internal, ipv6, labels, createdAt } = network
-  return { id, name, driver, scope: 'local', internal, ipv6, labels, createdAt }
+  const { id, name, driver, internal, ipv4, ipv6, labels, createdAt } = network
+  return { id, name, driver, scope: 'local', internal, ipv4, ipv6, labels, createdAt }
 }
 
 function checkDriver(options: NetworkCreateOptions): NetworkDriver {

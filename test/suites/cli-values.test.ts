@@ -9,6 +9,8 @@ import { parseFilter } from '../../src/cli/values/filter.js'
 import { parseAddHost, parseIp } from '../../src/cli/values/hosts.js'
 import { parseLabel, parsePair } from '../../src/cli/values/labels.js'
 import { parseMount } from '../../src/cli/values/mount.js'
+import { ipamPools, parseNetwork } from '../../src/cli/values/network.js'
+import { parseExpose, parsePublish } from '../../src/cli/values/port.js'
 import { parseSecurityOpt } from '../../src/cli/values/security-opt.js'
 import { parseSignal } from '../../src/cli/values/signal.js'
 import { parseSysctl } from '../../src/cli/values/sysctl.js'
@@ -16,7 +18,7 @@ import { parseTime } from '../../src/cli/values/time.js'
 import { parseTmpfs } from '../../src/cli/values/tmpfs.js'
 import { parseUlimit } from '../../src/cli/values/ulimit.js'
 import { parseVolume } from '../../src/cli/values/volume.js'
-import { parseNamespace, parseNetwork, parsePlatform, parseRestart } from '../../src/cli/values/words.js'
+import { parseNamespace, parsePlatform, parseRestart } from '../../src/cli/values/words.js'
 
 /** A grammar: what is taken and as what, and what is refused. */
 function grammar(name: string, parse: (text: string) => unknown, good: Record<string, unknown>, bad: string[]): void {
@@ -186,7 +188,7 @@ grammar('hosts', parseAddHost, { 'a:1.2.3.4': 'a:1.2.3.4', 'a=::1': 'a:::1', 'a:
   ':1.2.3.4',
   'a:b',
   'a:1.2.3',
-  'a:host-gateway',
+  'a:host-gatewa',
 ])
 grammar('addresses', parseIp, { '1.2.3.4': '1.2.3.4', '::1': '::1' }, ['a', '1.2.3', ''])
 grammar(
@@ -210,7 +212,69 @@ grammar('namespaces', parseNamespace('private'), { host: 'host', 'container:x': 
   'foo',
   'container:',
 ])
-grammar('networks', parseNetwork, { none: 'none', host: 'host', 'name=none,alias=x': 'none' }, ['bridge', 'x'])
+grammar(
+  'networks',
+  parseNetwork,
+  {
+    none: { name: 'none' },
+    'container:x': { name: 'container:x' },
+    'name=n,alias=x,alias=y,ip=1.2.3.4,ip6=::2,gw-priority=-3,driver-opt=a=b,mac-address=02:00:00:00:00:01': {
+      name: 'n',
+      aliases: ['x', 'y'],
+      ip: '1.2.3.4',
+      ip6: '::2',
+      gwPriority: -3,
+      driverOpts: { a: 'b' },
+      macAddress: '02:00:00:00:00:01',
+    },
+  },
+  ['alias=x', 'name=n,foo=1', 'name=n,ip=::1', 'name=n,gw-priority=x', 'name=n,mac-address=zz'],
+)
+const tcp = { protocol: 'tcp' }
+grammar(
+  'published ports',
+  parsePublish,
+  {
+    80: [{ ...tcp, containerPort: 80 }],
+    '8080:80': [{ ...tcp, containerPort: 80, hostPort: 8080 }],
+    '8080:80/UDP': [{ protocol: 'udp', containerPort: 80, hostPort: 8080 }],
+    '127.0.0.1::80/sctp': [{ protocol: 'sctp', hostAddress: '127.0.0.1', containerPort: 80 }],
+    '[::1]:8080:80': [{ ...tcp, hostAddress: '::1', containerPort: 80, hostPort: 8080 }],
+    '::1:8080:80': [{ ...tcp, hostAddress: '::1', containerPort: 80, hostPort: 8080 }],
+    '8000-8001:80-81': [
+      { ...tcp, containerPort: 80, hostPort: 8000 },
+      { ...tcp, containerPort: 81, hostPort: 8001 },
+    ],
+    '8000-8010:80': [{ ...tcp, containerPort: 80, hostPort: 8000, hostPortEnd: 8010 }],
+    'target=80,published=8080,protocol=udp': [{ protocol: 'udp', containerPort: 80, hostPort: 8080 }],
+  },
+  [
+    '',
+    '80x:1',
+    '70000:1',
+    '1:70000',
+    '0',
+    '80/icmp',
+    '80/tcp/x',
+    'localhost:80:80',
+    '8000-8002:80-81',
+    '9-8:1',
+    'published=1',
+  ],
+)
+grammar('declared ports', parseExpose, { 80: '80', '80-90/udp': '80-90/udp' }, ['x', '90-80', '80/icmp', '70000'])
+
+t.test('ranges of addresses', (t) => {
+  t.strictSame(ipamPools(['10.0.0.0/16', 'fd00::/64'], ['10.0.1.0/24'], ['fd00::1'], { a: '10.0.0.9' }), [
+    { subnet: '10.0.0.0/16', ipRange: '10.0.1.0/24', auxAddresses: { a: '10.0.0.9' } },
+    { subnet: 'fd00::/64', gateway: 'fd00::1' },
+  ])
+  t.throws(() => ipamPools([], [], ['10.0.0.1'], {}), /every ip-range or gateway must have a corresponding subnet/)
+  t.throws(() => ipamPools(['10.0.0.0/16'], [], ['1.2.3.4'], {}), /no matching subnet for gateway 1.2.3.4/)
+  t.throws(() => ipamPools(['10.0.0.0/16', '10.0.1.0/24'], [], [], {}), /multiple overlapping subnet/)
+  t.throws(() => ipamPools(['10.0.0.0'], [], [], {}), /invalid CIDR address: 10.0.0.0/)
+  t.end()
+})
 grammar(
   'restart policies',
   parseRestart,

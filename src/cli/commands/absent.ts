@@ -26,7 +26,6 @@ export const absentCommands: readonly AbsentCommand[] = [
   missing('it is not built yet', 'system df'),
   missing('it is not built yet; see container prune', 'system prune'),
   missing('there is no API socket yet', 'system dial-stdio'),
-  missing('networks other than none and host are not built yet', 'network'),
   missing('volumes are not built yet; use bind mounts', 'volume'),
   missing('checkpoints are not built yet', 'checkpoint'),
   missing('it is not built yet', 'compose'),

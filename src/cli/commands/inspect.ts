@@ -1,7 +1,10 @@
+import type { Engine } from '../../engine/engine.js'
 import { isJubakoError, JubakoError } from '../../errors/index.js'
 import type { Command } from '../command.js'
 import { inspectAll, inspectContainer } from '../io/inspect.js'
 import { oneOf } from '../values/words.js'
+
+const inspectNetwork = async (engine: Engine, name: string) => (await engine.networks.get(name)).inspect()
 
 export const command: Command = {
   spec: {
@@ -17,8 +20,8 @@ export const command: Command = {
         '',
         'type',
         'string',
-        'Kind of object: container or image',
-        { parse: oneOf('', 'container', 'image'), late: true },
+        'Kind of object: container, image or network',
+        { parse: oneOf('', 'container', 'image', 'network'), late: true },
       ],
     ],
   },
@@ -27,6 +30,7 @@ export const command: Command = {
     const type = flags.string('type') ?? ''
     const inspect = async (name: string): Promise<Record<string, unknown>> => {
       if (type === 'image') return engine.inspectImage(name)
+      if (type === 'network') return inspectNetwork(engine, name)
       if (type === 'container') return inspectContainer(engine, name, flags.bool('size'))
       try {
         return await inspectContainer(engine, name, flags.bool('size'))
@@ -37,6 +41,11 @@ export const command: Command = {
         return await engine.inspectImage(name)
       } catch (error) {
         if (!isJubakoError(error, 'ERR_JUBAKO_NOT_FOUND', 'ERR_JUBAKO_INVALID_REFERENCE')) throw error
+      }
+      try {
+        return await inspectNetwork(engine, name)
+      } catch (error) {
+        if (!isJubakoError(error, 'ERR_JUBAKO_NOT_FOUND')) throw error
         throw new JubakoError('ERR_JUBAKO_NOT_FOUND', `No such object: ${name}`)
       }
     }

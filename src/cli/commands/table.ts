@@ -53,6 +53,13 @@ export const commands: readonly CommandEntry[] = [
   entry(['login'], 'Authenticate to a registry', () => import('./login.js')),
   entry(['logout'], 'Log out from a registry', () => import('./logout.js')),
   entry(['serve'], 'Serve the Docker Engine API', () => import('./serve.js')),
+  entry(['network create'], 'Create a network', () => import('./network-create.js')),
+  entry(['network ls', 'network list'], 'List networks', () => import('./network-ls.js')),
+  entry(['network inspect'], 'Show details of networks', () => import('./network-inspect.js')),
+  entry(['network rm', 'network remove'], 'Remove one or more networks', () => import('./network-rm.js')),
+  entry(['network prune'], 'Remove all unused networks', () => import('./network-prune.js')),
+  entry(['network connect'], 'Connect a container to a network', () => import('./network-connect.js')),
+  entry(['network disconnect'], 'Disconnect a container from a network', () => import('./network-disconnect.js')),
   entry(['version'], 'Show the version', () => import('./version.js')),
   entry(['info', 'system info'], 'Show the state of the engine', () => import('./info.js')),
 ]

@@ -9,6 +9,8 @@ import { parseEnv } from '../values/env.js'
 import { parseAddHost, parseIp } from '../values/hosts.js'
 import { parseLabel, parsePair } from '../values/labels.js'
 import { parseMount } from '../values/mount.js'
+import { parseFamily, parseMacAddress, parseNetwork } from '../values/network.js'
+import { parseExpose, parsePublish } from '../values/port.js'
 import { parseSecurityOpt } from '../values/security-opt.js'
 import { parseSignal } from '../values/signal.js'
 import { parseSysctl } from '../values/sysctl.js'
@@ -19,7 +21,6 @@ import {
   oneOf,
   parseLogDriver,
   parseNamespace,
-  parseNetwork,
   parsePlatform,
   parseRange,
   parseRestart,
@@ -28,7 +29,6 @@ import {
 import type { FlagExtra, FlagRow } from './spec.js'
 
 const windows: FlagExtra = { status: 'refused', reason: 'it exists on Windows only', hidden: true }
-const networks: FlagExtra = { status: 'missing', reason: 'networks other than none and host are not built yet' }
 const volumes: FlagExtra = { status: 'missing', reason: 'volumes are not built yet' }
 const realtime: FlagExtra = { status: 'refused', reason: 'real-time group scheduling has no controller in cgroup v2' }
 const env = (text: string) => parseEnv(text, (name) => process.env[name])
@@ -76,7 +76,7 @@ export const createFlags: readonly FlagRow[] = [
   ['', 'entrypoint', 'string', "Replace the image's entrypoint; an empty value removes it"],
   ['e', 'env', 'list', 'Set a variable (name=value), or copy it from here (name)', { parse: env }],
   ['', 'env-file', 'list', 'Read variables from a file'],
-  ['', 'expose', 'list', 'Declare a port', networks],
+  ['', 'expose', 'list', 'Declare a port or range of ports', { parse: parseExpose }],
   [
     '',
     'gpus',
@@ -104,8 +104,8 @@ export const createFlags: readonly FlagRow[] = [
   ['i', 'interactive', 'bool', 'Keep standard input open'],
   ['', 'io-maxbandwidth', 'bytes', 'Maximum I/O bandwidth', windows],
   ['', 'io-maxiops', 'uint64', 'Maximum I/O operations', windows],
-  ['', 'ip', 'string', 'IPv4 address', networks],
-  ['', 'ip6', 'string', 'IPv6 address', networks],
+  ['', 'ip', 'string', 'IPv4 address', { parse: parseFamily(4) }],
+  ['', 'ip6', 'string', 'IPv6 address', { parse: parseFamily(6) }],
   [
     '',
     'ipc',
@@ -117,11 +117,17 @@ export const createFlags: readonly FlagRow[] = [
   ['', 'kernel-memory', 'bytes', 'Accepted and without effect: kernels no longer have it', { hidden: true }],
   ['l', 'label', 'list', 'Add a label (key=value)', { parse: parseLabel }],
   ['', 'label-file', 'list', 'Read labels from a file'],
-  ['', 'link', 'list', 'Link to another container', networks],
-  ['', 'link-local-ip', 'list', 'Link-local address', networks],
+  ['', 'link', 'list', 'Other name of a container (container:alias)'],
+  [
+    '',
+    'link-local-ip',
+    'list',
+    'Link-local address',
+    { status: 'missing', reason: 'only addresses of the subnets are given' },
+  ],
   ['', 'log-driver', 'string', 'Where the output is kept: json-file, local or none', { parse: parseLogDriver }],
   ['', 'log-opt', 'list', 'Log option: max-size=<bytes> or max-file=<count>', { parse: parsePair }],
-  ['', 'mac-address', 'string', 'MAC address', networks],
+  ['', 'mac-address', 'string', 'MAC address', { parse: parseMacAddress }],
   ['m', 'memory', 'bytes', 'Memory limit, at least 6m'],
   ['', 'memory-reservation', 'bytes', 'Soft memory limit'],
   ['', 'memory-swap', 'memory-swap', 'Limit of memory plus swap; -1 for unlimited swap'],
@@ -141,9 +147,9 @@ export const createFlags: readonly FlagRow[] = [
   ],
   ['', 'name', 'string', "Container's name"],
   ['', 'net', 'network', 'Network', { ...network, hidden: true, alias: 'network' }],
-  ['', 'net-alias', 'list', 'Alias in a network', { ...networks, hidden: true }],
-  ['', 'network', 'network', 'Network: none, host or container:<name|id>', network],
-  ['', 'network-alias', 'list', 'Alias in a network', networks],
+  ['', 'net-alias', 'list', 'Further name in the network', { hidden: true, alias: 'network-alias' }],
+  ['', 'network', 'network', 'Network: a name, none, host or container:<name|id>', network],
+  ['', 'network-alias', 'list', 'Further name in the network'],
   ['', 'no-healthcheck', 'bool', "Ignore the image's health check"],
   ['', 'oom-kill-disable', 'bool', 'Do not kill processes when memory is used up (cgroup v1)'],
   [
@@ -157,8 +163,8 @@ export const createFlags: readonly FlagRow[] = [
   ['', 'pids-limit', 'int64', 'Most processes and threads; -1 for no limit'],
   ['', 'platform', 'string', 'Platform of the image (os/arch[/variant])', { parse: parsePlatform }],
   ['', 'privileged', 'bool', 'All capabilities and devices, no confinement'],
-  ['p', 'publish', 'list', 'Publish a port', networks],
-  ['P', 'publish-all', 'bool', 'Publish all declared ports', networks],
+  ['p', 'publish', 'list', 'Publish a port ([[address:][port]:]port[/protocol])', { parse: parsePublish }],
+  ['P', 'publish-all', 'bool', 'Publish all declared ports'],
   [
     '',
     'pull',

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { NetworkAttachment, PortOption } from '../../engine/network-types.js'
 import type {
   CreateOptions,
   DeviceOption,
@@ -30,6 +31,10 @@ const PLAIN: readonly (readonly [flag: string, option: Text])[] = [
   ['domainname', 'domainname'],
   ['hostname', 'hostname'],
   ['init', 'init'],
+  ['ip', 'ip'],
+  ['ip6', 'ip6'],
+  ['mac-address', 'macAddress'],
+  ['publish-all', 'publishAll'],
   ['interactive', 'stdin'],
   ['ipc', 'ipc'],
   ['log-driver', 'logDriver'],
@@ -64,7 +69,10 @@ const LISTS: readonly (readonly [flag: string, option: Text])[] = [
   ['dns', 'dns'],
   ['dns-option', 'dnsOptions'],
   ['dns-search', 'dnsSearch'],
+  ['expose', 'expose'],
   ['group-add', 'groupAdd'],
+  ['link', 'links'],
+  ['network-alias', 'networkAliases'],
   ['security-opt', 'securityOpt'],
 ]
 
@@ -119,8 +127,11 @@ function composed(flags: ParsedArgs): CreateOptions {
   }
   const timeout = flags.number('timeout')
   if (timeout !== undefined && timeout !== 0) options.timeout = timeout
-  const network = flags.list('network').at(-1)
-  if (network !== undefined) options.network = network
+  const networks = flags.list<NetworkAttachment>('network')
+  if (networks.length === 1 && Object.keys(networks[0]!).length === 1) options.network = networks[0]!.name
+  else if (networks.length > 0) options.networks = networks
+  const ports = flags.list<PortOption[]>('publish').flat()
+  if (ports.length > 0) options.ports = ports
   if (flags.has('device')) options.devices = flags.list<DeviceOption>('device')
   if (flags.has('ulimit')) options.ulimits = flags.list<UlimitOption>('ulimit')
   for (const direction of ['read', 'write'] as const) {

@@ -1,6 +1,7 @@
 import type { ContainerSummary } from '../../engine/types.js'
 import { quote } from '../template/printf.js'
 import type { ListStyle } from './list.js'
+import { portsText } from './ports.js'
 import { ellipsis, humanDuration, humanSize, localTime, shortId } from './units.js'
 
 /** `ps`. */
@@ -54,7 +55,7 @@ export function containerRow(
     Names: container.name,
     Networks: container.networks.join(','),
     Platform: null,
-    Ports: '',
+    Ports: portsText(container.ports),
     RunningFor: `${humanDuration(now - container.createdAt)} ago`,
     Size: size === undefined ? '0B' : `${humanSize(size.written)} (virtual ${humanSize(size.total)})`,
     State: container.state,

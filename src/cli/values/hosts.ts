@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 
 /**
- * One `--add-host`: `name:address` or `name=address`; the address of IPv6 may stand in brackets.
+ * One `--add-host`: `name:address` or `name=address`; the address of IPv6 may stand in brackets; `host-gateway` is the host.
  *
  * @returns `name:address`
  */
@@ -10,8 +10,7 @@ export function parseAddHost(text: string): string {
   if (at < 1) throw new Error(`bad format for add-host: "${text}" (name:address)`)
   const name = text.slice(0, at)
   const address = text.slice(at + 1).replace(/^\[(.*)\]$/, '$1')
-  if (address === 'host-gateway') throw new Error('host-gateway is not available yet: give the address')
-  if (isIP(address) === 0) throw new Error(`invalid IP address in add-host: "${address}"`)
+  if (address !== 'host-gateway' && isIP(address) === 0) throw new Error(`invalid IP address in add-host: "${address}"`)
   return `${name}:${address}`
 }
 

@@ -17,13 +17,6 @@ export function parseNamespace(...more: string[]): (text: string) => string {
   }
 }
 
-/** `--network`: only `none`, `host` and `container:<name|id>` exist as yet. */
-export function parseNetwork(text: string): string {
-  const name = /(?:^|,)name=([^,]+)/.exec(text)?.[1] ?? text
-  if (name === 'none' || name === 'host' || /^container:.+/.test(name)) return name
-  throw new Error(`network '${name}' is not available yet: use none, host or container:<name|id>`)
-}
-
 /** `--restart`: `policy` or `on-failure:count`. The engine knows the policies. */
 export function parseRestart(text: string): RestartPolicy {
   if (text === '') return { policy: 'no' }
