@@ -23,7 +23,9 @@ int Directories::find(std::string_view path, int flags) const {
   if (!barriers_.beneath) return openat(root_, text.c_str(), flags | O_CLOEXEC);
   // RESOLVE_IN_ROOT and not RESOLVE_BENEATH: an absolute symbolic link that the archive itself made means the root of
   // the container, as everywhere in a container.
-  const uint64_t resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+  // A tree that is used may have mounts; a layer has none.
+  const uint64_t resolve =
+      RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (placement_.layer ? static_cast<uint64_t>(RESOLVE_NO_XDEV) : 0U);
   for (int attempt = 0;; attempt++) {
     const int fd = sys::open_at2(root_, text.c_str(), static_cast<uint64_t>(flags), resolve);
     // openat2(2): EAGAIN says that a rename elsewhere on the system made a ".." uncertain.

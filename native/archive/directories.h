@@ -5,6 +5,7 @@
 #include "names.h"
 #include "opaque.h"
 #include "path_set.h"
+#include "placement.h"
 #include "tar_reader.h"
 
 namespace jubako::archive {
@@ -15,8 +16,15 @@ namespace jubako::archive {
  */
 class Directories {
  public:
-  Directories(int root, Barriers barriers, const OpaqueMarks& marks, TarReader& reader, DirectoryLog& log, Fault& fault)
-      : root_(root), barriers_(barriers), marks_(marks), reader_(reader), log_(log), fault_(fault) {}
+  Directories(int root, Barriers barriers, const Placement& placement, const OpaqueMarks& marks, TarReader& reader,
+              DirectoryLog& log, Fault& fault)
+      : root_(root),
+        barriers_(barriers),
+        placement_(placement),
+        marks_(marks),
+        reader_(reader),
+        log_(log),
+        fault_(fault) {}
   ~Directories() { forget(); }
   Directories(const Directories&) = delete;
   Directories& operator=(const Directories&) = delete;
@@ -52,6 +60,7 @@ class Directories {
 
   int root_;
   Barriers barriers_;
+  const Placement& placement_;
   const OpaqueMarks& marks_;
   TarReader& reader_;
   DirectoryLog& log_;

@@ -164,13 +164,15 @@ int enter_jail(int tree, JailFor purpose, Failure& f) {
   if (umount2(".", MNT_DETACH) < 0) return fail(f, errno, "umount2"), -1;
   int root = sys::open_at2(AT_FDCWD, "/", O_RDONLY | O_DIRECTORY, 0);
   if (root < 0) return fail(f, errno, "openat2", "/"), -1;
+  return shed_rights(purpose, f) ? root : -1;
+}
+
+bool shed_rights(JailFor purpose, Failure& f) {
   for (const Allowance& allowance : kAllowances) {
     const struct rlimit limit = {allowance.limit, allowance.limit};
-    if (setrlimit(allowance.resource, &limit) < 0) return fail(f, errno, "setrlimit"), -1;
+    if (setrlimit(allowance.resource, &limit) < 0) return fail(f, errno, "setrlimit");
   }
-  const uint32_t kept = purpose == JailFor::kReading ? kReaderCapabilities : kWriterCapabilities;
-  if (!drop_capabilities(kept, f)) return -1;
-  return root;
+  return drop_capabilities(purpose == JailFor::kReading ? kReaderCapabilities : kWriterCapabilities, f);
 }
 
 bool confine(JailFor purpose, Failure& f) {

@@ -17,6 +17,9 @@ int clone_directory(int directory, Failure& f);
 // Returns the new root's descriptor, -1 on failure. `tree` stays the caller's.
 int enter_jail(int tree, JailFor purpose, Failure& f);
 
+// The last part of that, for a process that is in namespaces and a root of its own already.
+bool shed_rights(JailFor purpose, Failure& f);
+
 // No new privileges, and system calls on an allow-list for all threads: from here on no descriptor leads out, no
 // process or thread can be made and no program executed. Another call kills the process.
 bool confine(JailFor purpose, Failure& f);

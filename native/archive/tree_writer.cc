@@ -48,18 +48,38 @@ bool TreeWriter::check(const Entry& entry) {
   return true;
 }
 
+void TreeWriter::place(Text& path) {
+  if (placement_.base.empty()) return;
+  Text name;
+  name.assign(path.view());
+  path.assign(placement_.base);
+  if (name.empty()) return;
+  path.append("/");
+  path.append(name.view());
+}
+
+bool TreeWriter::keeps(const struct stat& info, bool directory) {
+  if (!placement_.keep_kinds || S_ISDIR(info.st_mode) == directory) return true;
+  return directory ? fault_.fail(FaultKind::kUnsupported,
+                                 {"cannot overwrite non-directory \"", path_.view(), "\" with directory"})
+                   : fault_.fail(FaultKind::kUnsupported,
+                                 {"cannot overwrite directory \"", path_.view(), "\" with non-directory"});
+}
+
 bool TreeWriter::write(Entry& entry) {
   entries_++;
+  if (!placement_.owners) entry.numbers.uid = entry.numbers.gid = 0;
   if (!check(entry)) return false;
   std::string_view path;
   if (barriers_.beneath) {
     if (!clean_name(entry.name.view(), path_, "the name", fault_)) return false;
+    place(path_);
     path = path_.view();
   } else {
     path = entry.name.view();
     while (!path.empty() && path.back() == '/') path.remove_suffix(1);
   }
-  if (path.empty() || path == ".") {
+  if (path == placement_.base || path == ".") {
     // The root directory belongs to the container, not to a layer: Docker leaves it as it is too.
     return entry.type == '5' || fault_.malformed({"the root of the layer is not a directory"});
   }
@@ -68,7 +88,8 @@ bool TreeWriter::write(Entry& entry) {
   name_.assign(base);
   const int parent = directories_.open(parent_of(path));
   if (parent < 0) return false;
-  if (take(base, kWhiteout.size()) == kWhiteout) return whiteout(entry, parent, drop(base, kWhiteout.size()));
+  if (placement_.layer && take(base, kWhiteout.size()) == kWhiteout)
+    return whiteout(entry, parent, drop(base, kWhiteout.size()));
   switch (entry.type) {
     case '0': return regular(entry, parent);
     case '1': return hard_link(entry, parent);
@@ -112,7 +133,8 @@ bool TreeWriter::whiteout(const Entry& entry, int parent, std::string_view targe
 bool TreeWriter::clear(int parent, bool* was_whiteout) {
   struct stat info;
   if (fstatat(parent, name_.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return fault_.system("fstatat", errno);
-  if (was_whiteout != nullptr) *was_whiteout = is_whiteout(info);
+  if (was_whiteout != nullptr) *was_whiteout = placement_.layer && is_whiteout(info);
+  if (was_whiteout == nullptr && !keeps(info, false)) return false;
   if (!S_ISDIR(info.st_mode)) {
     if (unlinkat(parent, name_.c_str(), 0) != 0) return fault_.system("unlinkat", errno);
     // A link that other members were placed through may be gone.
@@ -189,7 +211,7 @@ bool TreeWriter::directory(const Entry& entry, int parent) {
     struct stat info;
     if (fstatat(parent, name_.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return fault_.system("fstatat", errno);
     if (!S_ISDIR(info.st_mode)) {
-      if (!clear(parent, &opaque)) return false;
+      if (!keeps(info, true) || !clear(parent, &opaque)) return false;
       parent = directories_.open(parent_of(path_.view()));
       if (parent < 0) return false;
       if (mkdirat(parent, name_.c_str(), mode) != 0) return fault_.system("mkdirat", errno);
@@ -239,6 +261,7 @@ bool TreeWriter::hard_link(const Entry& entry, int parent) {
   std::string_view target = entry.link.view();
   if (barriers_.beneath) {
     if (!clean_name(target, target_, "the target of the hard link", fault_)) return false;
+    place(target_);
     target = target_.view();
   }
   if (target.empty()) return fault_.malformed({"the hard link has no target"});

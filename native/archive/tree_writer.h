@@ -1,21 +1,23 @@
 #pragma once
 
 #include "directories.h"
+#include "placement.h"
 
 namespace jubako::archive {
 
 /** Puts members into the layer's directory, with overlayfs's form of whiteouts. */
 class TreeWriter {
  public:
-  TreeWriter(int root, Barriers barriers, const OpaqueMarks& marks, const Limits& limits, TarReader& reader,
-             Fault& fault)
+  TreeWriter(int root, Barriers barriers, const Placement& placement, const OpaqueMarks& marks, const Limits& limits,
+             TarReader& reader, Fault& fault)
       : barriers_(barriers),
+        placement_(placement),
         marks_(marks),
         limits_(limits),
         reader_(reader),
         fault_(fault),
         log_(root, fault),
-        directories_(root, barriers, marks, reader, log_, fault) {}
+        directories_(root, barriers, placement, marks, reader, log_, fault) {}
 
   bool write(Entry& entry);
 
@@ -28,6 +30,9 @@ class TreeWriter {
 
  private:
   bool check(const Entry& entry);
+  /** Puts the base in front of a cleaned name. */
+  void place(Text& path);
+  bool keeps(const struct stat& info, bool directory);
   bool whiteout(const Entry& entry, int parent, std::string_view target);
 
   bool regular(const Entry& entry, int parent);
@@ -42,6 +47,7 @@ class TreeWriter {
   bool clear(int parent, bool* was_whiteout);
 
   Barriers barriers_;
+  const Placement& placement_;
   const OpaqueMarks& marks_;
   const Limits& limits_;
   TarReader& reader_;

@@ -70,7 +70,7 @@ bool Unpack::run(const OpaqueMarks& marks, UnpackObserver& observer, UnpackResul
   const UnpackRequest& request = state.request;
   state.gate.open();
   TarReader reader(state.ring, kParser, request.limits, fault);
-  TreeWriter writer(request.root, request.barriers, marks, request.limits, reader, fault);
+  TreeWriter writer(request.root, request.barriers, request.placement, marks, request.limits, reader, fault);
   Entry entry;
   uint64_t reported = 0;
   bool good = true;

@@ -4,6 +4,7 @@
 #include "decode.h"
 #include "opaque.h"
 #include "path_set.h"
+#include "placement.h"
 #include "sha256.h"
 
 namespace jubako::archive {
@@ -17,6 +18,7 @@ struct UnpackRequest {
   uint64_t compressed_size;
   Limits limits;
   Barriers barriers;
+  Placement placement = {};
 };
 
 struct UnpackResult {

@@ -12,10 +12,8 @@ struct Role {
 };
 
 constexpr Role kRoles[] = {
-    {"supervise", jubako::supervise_main},
-    {"exec", jubako::exec_main},
-    {"unpack", jubako::unpack_main},
-    {"pack", jubako::pack_main},
+    {"supervise", jubako::supervise_main}, {"exec", jubako::exec_main},   {"unpack", jubako::unpack_main},
+    {"pack", jubako::pack_main},           {"files", jubako::files_main},
 };
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "../archive/jail.h"
-#include "../archive/names.h"
+#include "../archive/path_walk.h"
 #include "../mount/filesystem.h"
 #include "../spawn/plan.h"
 #include "../spawn/protocol.h"
@@ -22,9 +22,6 @@ namespace jubako {
 namespace {
 
 using archive::Fault;
-using archive::Text;
-
-constexpr uint64_t kInside = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 
 struct Orders {
   archive::PackRequest request;
@@ -79,44 +76,6 @@ int open_tree(const Orders& orders, Failure& f) {
   return make_overlay(spec, f);
 }
 
-class Walk : public archive::Pack::Walk {
- public:
-  Walk(const Orders& orders, int root) : orders_(orders), root_(root) {}
-
-  bool run(archive::TreePacker& packer, Fault& fault) override {
-    std::string_view path = orders_.path;
-    while (!path.empty() && path.back() == '/') path.remove_suffix(1);
-    if (path.empty() || orders_.follow || orders_.name.empty()) return opened(packer, fault);
-    Text parent, base;
-    parent.assign("/");
-    parent.append(archive::parent_of(path));
-    base.assign(archive::base_of(path));
-    fault.at(orders_.path);
-    const Fd directory(sys::open_at2(root_, parent.c_str(), O_PATH | O_DIRECTORY, kInside));
-    if (!directory) return fault.system("openat2", errno);
-    if (base.view() == "..") return opened(packer, fault);
-    return packer.member(directory.get(), base.c_str(), orders_.name);
-  }
-
- private:
-  // Where a name that is no directory's own leads.
-  bool opened(archive::TreePacker& packer, Fault& fault) {
-    Text path;
-    path.assign("/");
-    path.append(orders_.path);
-    fault.at(orders_.path);
-    const Fd found(sys::open_at2(root_, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY, kInside));
-    struct stat info;
-    if (!found || fstat(found.get(), &info) != 0) return fault.system("openat2", errno);
-    if (!S_ISDIR(info.st_mode)) return packer.file(found.get(), orders_.name);
-    if (orders_.name.empty()) return packer.contents(found.get(), {});
-    return packer.member(found.get(), ".", orders_.name);
-  }
-
-  const Orders& orders_;
-  int root_;
-};
-
 }  // namespace
 
 int pack_main() {
@@ -135,7 +94,7 @@ int pack_main() {
     _exit(1);
   }
   if (!archive::confine(archive::JailFor::kReading, failure)) give_up(failure);
-  Walk walk(orders, root.get());
+  archive::PathWalk walk(root.get(), orders.path, orders.follow, orders.name);
   archive::PackResult result;
   if (!pack.run(walk, result, fault)) {
     send_fault(fault);

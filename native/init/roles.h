@@ -8,5 +8,6 @@ int supervise_main();
 int exec_main();
 int unpack_main();
 int pack_main();
+int files_main();
 
 }  // namespace jubako

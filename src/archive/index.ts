@@ -1,5 +1,5 @@
 /** Layers and trees from and to tar archives, in jailed workers of jubako-init. */
-export type { UnpackResult } from './frames.js'
+export { decodeFault, type UnpackResult } from './frames.js'
 export {
   type PackedLayer,
   type PackLayerOptions,
@@ -8,5 +8,5 @@ export {
   packLayer,
   packTree,
 } from './pack.js'
-export type { Barriers, Compression, UnpackLimits } from './plan.js'
+export { type Barriers, type Compression, defaultLimits, type UnpackLimits } from './plan.js'
 export { type UnpackedLayer, type UnpackOptions, unpackLayer } from './unpack.js'

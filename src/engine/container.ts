@@ -12,7 +12,8 @@ import {
   waitForExit,
 } from '../runtime/index.js'
 import { commitContainer } from './commit.js'
-import type { Change, ProcessTable } from './container-types.js'
+import { FilesOf } from './container-files.js'
+import type { Change, CopyInOptions, CopyOutOptions, PathStat, ProcessTable } from './container-types.js'
 import type { EngineContext } from './context.js'
 import { changesOf } from './diff.js'
 import { execIn } from './exec.js'
@@ -270,6 +271,26 @@ export class ContainerHandle implements Container {
     const table = await processTable(this.#cgroup.processes(), psArguments)
     this.#event('top')
     return table
+  }
+
+  get files(): FilesOf {
+    return new FilesOf(this.context, this.config)
+  }
+
+  stat(path: string): Promise<PathStat> {
+    return this.files.stat(path)
+  }
+
+  copyOut(path: string, options: CopyOutOptions = {}): Promise<{ stat: PathStat; stream: Readable }> {
+    return this.files.copyOut(path, options)
+  }
+
+  copyIn(directory: string, archive: Readable, options: CopyInOptions = {}): Promise<void> {
+    return this.files.copyIn(directory, archive, options)
+  }
+
+  export(options: { signal?: AbortSignal } = {}): Promise<Readable> {
+    return this.files.export(options)
   }
 
   async changes(): Promise<Change[]> {

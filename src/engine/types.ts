@@ -1,12 +1,19 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Platform } from '../oci/platform.js'
-import type { Change, ProcessTable } from './container-types.js'
+import type {
+  Change,
+  ContainerFiles,
+  CopyInOptions,
+  CopyOutOptions,
+  PathStat,
+  ProcessTable,
+} from './container-types.js'
 import type { RegistryAuth, RegistrySettings } from './image-types.js'
 import type { HealthOptions, HealthStatus, RestartPolicy, UpdateOptions } from './life-types.js'
 import type { NetworkOptions } from './network-types.js'
 import type { CommitOptions, CommittedImage, Snapshot, SnapshotOptions } from './snapshot-types.js'
 
-export type { Change, ProcessTable } from './container-types.js'
+export type * from './container-types.js'
 export type { EngineEvent, EventOptions } from './event-types.js'
 export type * from './image-types.js'
 export type { Health, HealthOptions, HealthStatus, RestartPolicy, UpdateOptions } from './life-types.js'
@@ -413,6 +420,12 @@ export interface Container {
    *   no layer can hold; ERR_JUBAKO_NOT_FOUND when its image was removed
    */
   commit(options?: CommitOptions): Promise<CommittedImage>
+  /** Its files; {@link stat}, {@link copyIn}, {@link copyOut} and {@link export} are theirs. */
+  readonly files: ContainerFiles
+  stat(path: string): Promise<PathStat>
+  copyOut(path: string, options?: CopyOutOptions): Promise<{ stat: PathStat; stream: Readable }>
+  copyIn(directory: string, archive: Readable, options?: CopyInOptions): Promise<void>
+  export(options?: { signal?: AbortSignal }): Promise<Readable>
   /** What it changed in its root file system, whether it runs or not; sorted by path. */
   changes(): Promise<Change[]>
   /** Docker's `inspect` shape. */

@@ -13,7 +13,6 @@ const missing = (reason: string, ...names: string[]): AbsentCommand => ({ names,
 const refused = (reason: string, ...names: string[]): AbsentCommand => ({ names, status: 'refused', reason })
 
 const builds = 'images are not built yet'
-const copying = "a container's files are not read from outside yet"
 const cluster = 'jubako runs containers on one machine'
 const client = 'there is no daemon to choose'
 
@@ -21,8 +20,6 @@ const client = 'there is no daemon to choose'
 export const absentCommands: readonly AbsentCommand[] = [
   missing(builds, 'build', 'image build', 'builder', 'builder build', 'builder prune'),
   missing(builds, 'bake', 'buildx', 'buildx bake'),
-  missing(copying, 'cp', 'container cp'),
-  missing(copying, 'export', 'container export'),
   missing('it is not built yet', 'system df'),
   missing('it is not built yet; see container prune', 'system prune'),
   missing('there is no API socket yet', 'system dial-stdio'),
