@@ -133,7 +133,8 @@ void find(const Orders& orders, int root) {
 void pack(const Orders& orders, int root) {
   static archive::Pack packer;
   Fault fault;
-  const archive::PackRequest request = {archive::PackForm::kTree, false, true, orders.stream, archive::Compression::kNone, 0};
+  const archive::PackRequest request = {archive::PackForm::kTree,    false, true, orders.stream,
+                                        archive::Compression::kNone, 0};
   if (!packer.start(request, fault)) give_up(fault);
   confine(orders);
   archive::PathWalk walk(root, orders.path, orders.follow, orders.name);

@@ -106,7 +106,12 @@ export class FilesOf implements ContainerFiles {
   async export(options: { signal?: AbortSignal } = {}): Promise<Readable> {
     const { upper, directory } = this.context.store.places.of(this.config.id)
     const stream = readJob((output) =>
-      packTree({ source: [upper, ...this.#layers()], scratch: directory, output, tolerant: true, signal: options.signal }),
+      packTree({
+        source: [upper, ...this.#layers()],
+        scratch: directory,
+        output,
+        signal: options.signal,
+      }),
     )
     this.#event('export')
     return stream
