@@ -31,9 +31,15 @@ t.test('links that change while files are copied lead nowhere out of the contain
   t.ok(control, 'by its name the path leads to the host')
   for (let round = 0; round < ROUNDS; round++) {
     await container.copyIn('/race', Readable.from([tar(file('written'), file('deep/er/written'))])).catch(expected)
-    const copied = await container.copyOut('/race/file').then(({ stream }) => collect(stream), expected)
+    const copied = await container
+      .copyOut('/race/file')
+      .then(({ stream }) => collect(stream))
+      .catch(expected)
     t.notMatch(copied ?? '', 'of the host')
-    const whole = await container.copyOut('/race', { follow: true }).then(({ stream }) => collect(stream), expected)
+    const whole = await container
+      .copyOut('/race', { follow: true })
+      .then(({ stream }) => collect(stream))
+      .catch(expected)
     t.notMatch(whole ?? '', 'of the host')
     await container.files.copyToHost('/race', { directory: out }, { name: 'race' }).catch(expected)
   }
