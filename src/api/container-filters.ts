@@ -46,7 +46,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     return ({ state, exitCode }) => state === 'exited' && exitCode === Number(value)
   },
   expose: () => () => false,
-  health: (value) => () => value === 'none',
+  health: (value) => (container) => (container.health ?? 'none') === value,
   id:
     (value) =>
     ({ id }) =>

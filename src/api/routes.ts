@@ -11,6 +11,10 @@ const state = () => import('./handlers/container-state.js')
 const logs = () => import('./handlers/container-logs.js')
 const attach = () => import('./handlers/container-attach.js')
 const wait = () => import('./handlers/container-wait.js')
+const more = () => import('./handlers/container-more.js')
+const images = () => import('./handlers/images.js')
+const transfer = () => import('./handlers/image-transfer.js')
+const auth = () => import('./handlers/auth.js')
 const stats = () => import('./handlers/container-stats.js')
 const exec = () => import('./handlers/exec.js')
 
@@ -24,9 +28,9 @@ export const routes: readonly Route[] = [
   ['GET', '/containers/json', 'ContainerList', () => list().then((it) => it.containerList)],
   ['POST', '/containers/create', 'ContainerCreate', () => create().then((it) => it.containerCreate)],
   ['GET', '/containers/{id}/json', 'ContainerInspect', () => inspect().then((it) => it.containerInspect)],
-  ['GET', '/containers/{id}/top', 'ContainerTop', absent('top')],
+  ['GET', '/containers/{id}/top', 'ContainerTop', () => more().then((it) => it.containerTop)],
   ['GET', '/containers/{id}/logs', 'ContainerLogs', () => logs().then((it) => it.containerLogs)],
-  ['GET', '/containers/{id}/changes', 'ContainerChanges', absent('diff')],
+  ['GET', '/containers/{id}/changes', 'ContainerChanges', () => more().then((it) => it.containerChanges)],
   ['GET', '/containers/{id}/export', 'ContainerExport', absent('export')],
   ['GET', '/containers/{id}/stats', 'ContainerStats', () => stats().then((it) => it.containerStats)],
   ['POST', '/containers/{id}/resize', 'ContainerResize', () => state().then((it) => it.containerResize)],
@@ -34,8 +38,8 @@ export const routes: readonly Route[] = [
   ['POST', '/containers/{id}/stop', 'ContainerStop', () => state().then((it) => it.containerStop)],
   ['POST', '/containers/{id}/restart', 'ContainerRestart', () => state().then((it) => it.containerRestart)],
   ['POST', '/containers/{id}/kill', 'ContainerKill', () => state().then((it) => it.containerKill)],
-  ['POST', '/containers/{id}/update', 'ContainerUpdate', absent('update')],
-  ['POST', '/containers/{id}/rename', 'ContainerRename', absent('rename')],
+  ['POST', '/containers/{id}/update', 'ContainerUpdate', () => more().then((it) => it.containerUpdate)],
+  ['POST', '/containers/{id}/rename', 'ContainerRename', () => more().then((it) => it.containerRename)],
   ['POST', '/containers/{id}/pause', 'ContainerPause', () => state().then((it) => it.containerPause)],
   ['POST', '/containers/{id}/unpause', 'ContainerUnpause', () => state().then((it) => it.containerUnpause)],
   ['POST', '/containers/{id}/attach', 'ContainerAttach', () => attach().then((it) => it.containerAttach)],
@@ -50,11 +54,29 @@ export const routes: readonly Route[] = [
   ['HEAD', '/containers/{id}/archive', 'ContainerArchiveInfo', absent('cp')],
   ['GET', '/containers/{id}/archive', 'ContainerArchive', absent('cp')],
   ['PUT', '/containers/{id}/archive', 'PutContainerArchive', absent('cp')],
-  ['POST', '/containers/prune', 'ContainerPrune', absent('prune')],
+  ['POST', '/containers/prune', 'ContainerPrune', () => more().then((it) => it.containerPrune)],
   ['POST', '/containers/{id}/exec', 'ContainerExec', () => exec().then((it) => it.execCreate)],
   ['POST', '/exec/{id}/start', 'ExecStart', () => exec().then((it) => it.execStart)],
   ['POST', '/exec/{id}/resize', 'ExecResize', () => exec().then((it) => it.execResize)],
   ['GET', '/exec/{id}/json', 'ExecInspect', () => exec().then((it) => it.execInspect)],
+  ['GET', '/images/json', 'ImageList', () => images().then((it) => it.imageList)],
+  ['POST', '/images/create', 'ImageCreate', () => transfer().then((it) => it.imageCreate)],
+  ['GET', '/images/get', 'ImageGetAll', () => transfer().then((it) => it.imageGet)],
+  ['GET', '/images/search', 'ImageSearch', () => images().then((it) => it.imageSearch)],
+  ['POST', '/images/prune', 'ImagePrune', () => images().then((it) => it.imagePrune)],
+  ['POST', '/images/load', 'ImageLoad', () => transfer().then((it) => it.imageLoad)],
+  ['GET', '/images/{name:.*}/json', 'ImageInspect', () => images().then((it) => it.imageInspect)],
+  ['GET', '/images/{name:.*}/history', 'ImageHistory', () => images().then((it) => it.imageHistory)],
+  ['GET', '/images/{name:.*}/get', 'ImageGet', () => transfer().then((it) => it.imageGet)],
+  ['POST', '/images/{name:.*}/push', 'ImagePush', () => transfer().then((it) => it.imagePush)],
+  ['POST', '/images/{name:.*}/tag', 'ImageTag', () => images().then((it) => it.imageTag)],
+  ['DELETE', '/images/{name:.*}', 'ImageDelete', () => images().then((it) => it.imageDelete)],
+  ['GET', '/distribution/{name:.*}/json', 'DistributionInspect', () => images().then((it) => it.distributionInspect)],
+  ['POST', '/auth', 'SystemAuth', () => auth().then((it) => it.systemAuth)],
+  ['POST', '/commit', 'ImageCommit', absent('commit')],
+  ['POST', '/build', 'ImageBuild', absent('build')],
+  ['POST', '/build/prune', 'BuildPrune', absent('builder prune')],
+  ['GET', '/system/df', 'SystemDataUsage', absent('system df')],
   ['GET', '/info', 'SystemInfo', () => system().then((it) => it.info)],
   ['GET', '/version', 'SystemVersion', () => system().then((it) => it.version)],
   ['GET', '/_ping', 'SystemPing', () => system().then((it) => it.ping)],

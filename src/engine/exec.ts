@@ -54,7 +54,7 @@ export async function execIn(
   const pipes = detached || tty ? undefined : new StdioPipes(stdin)
   const mask = tty && !detached ? attachMask({}, stdin, true) : 0
   const nowhere = [{ kind: 'null' }, { kind: 'null' }, { kind: 'null' }] as const
-  const execId = newId()
+  const execId = options.id ?? newId()
   context.events.container(config, `exec_create: ${command.join(' ')}`, { execID: execId })
   const details = {
     command,

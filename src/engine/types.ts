@@ -239,6 +239,8 @@ export interface PortSummary {
 }
 
 export interface ExecOptions {
+  /** 64 hexadecimal digits. Default: random. */
+  id?: string
   env?: Record<string, string> | string[]
   workdir?: string
   user?: string

@@ -1,10 +1,11 @@
+import type { Container } from '../../engine/types.js'
 import type { Call } from '../call.js'
 import { parseDetachKeys } from '../detach-keys.js'
 import { ApiError, badRequest, messageOf } from '../errors.js'
 import type { Exec } from '../execs.js'
 import { closeOrderly } from '../http/close.js'
 import { Output, runSession, sessionSink } from '../session.js'
-import { streamType } from '../streams.js'
+import { socketSink, streamType } from '../streams.js'
 import { size } from './container-state.js'
 
 export async function execCreate(call: Call): Promise<void> {
@@ -34,12 +35,10 @@ export async function execCreate(call: Call): Promise<void> {
   await call.reply.json(201, { Id: exec.id })
 }
 
-/** Starts the process of an exec; from then on its end is known. */
-async function begin(call: Call, exec: Exec, detach: boolean, consoleSize: number[] | undefined) {
-  const { request } = exec
-  const container = await call.resident.container(exec.containerId)
+function startProcess(container: Container, { id, request }: Exec, detach: boolean, consoleSize: number[] | undefined) {
   const [rows, columns] = consoleSize ?? []
-  const process = await container.exec(request.command, {
+  return container.exec(request.command, {
+    id,
     tty: request.tty,
     stdin: request.stdin && !detach,
     privileged: request.privileged,
@@ -47,6 +46,18 @@ async function begin(call: Call, exec: Exec, detach: boolean, consoleSize: numbe
     ...(request.workdir !== undefined && { workdir: request.workdir }),
     ...(request.user !== undefined && { user: request.user }),
     ...(request.tty && columns !== undefined && rows !== undefined && { columns, rows }),
+  })
+}
+
+/** Starts the process of an exec; from then on its end is known. */
+async function begin(call: Call, exec: Exec, detach: boolean, consoleSize: number[] | undefined) {
+  const container = await call.resident.container(exec.containerId)
+  const process = await startProcess(container, exec, detach, consoleSize).catch((error: unknown) => {
+    exec.state = 'ended'
+    exec.endedAt = Date.now()
+    const exitCode = CODES[(error as { code?: string }).code ?? '']
+    if (exitCode !== undefined) exec.exit = { exitCode, signal: null, oomKilled: false }
+    throw error
   })
   exec.process = process
   exec.ended = process.wait().then((status) => {
@@ -65,32 +76,31 @@ export async function execStart(call: Call): Promise<void> {
   if (consoleSize !== undefined && consoleSize.length !== 2) throw badRequest('ConsoleSize is [height, width]')
   if (exec.state !== 'created') throw new ApiError(409, `Error: Exec command ${exec.id} has already run`)
   exec.state = 'running'
-  let process: Awaited<ReturnType<typeof begin>>
-  try {
-    process = await begin(call, exec, detach, consoleSize)
-  } catch (error) {
-    // What cannot be started has ended with the code that a shell gives it.
-    exec.state = 'ended'
-    exec.endedAt = Date.now()
-    exec.exit = { exitCode: exitCodeOf(error), signal: null, oomKilled: false }
-    if (exec.exit.exitCode === 0 || detach) throw error
-    throw new ApiError(400, messageOf(error))
-  }
-  const { request } = exec
   if (detach) {
+    const process = await begin(call, exec, true, consoleSize)
     process.stdout?.resume()
     process.stderr?.resume()
     await call.reply.empty(200)
     return
   }
+  const { request } = exec
+  const keys = parseDetachKeys(request.detachKeys)
+  const wanted = { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr }
+  const options = { wanted, tty: request.tty, keys, closesStdin: true }
+  let process: Awaited<ReturnType<typeof begin>>
+  try {
+    process = await begin(call, exec, false, consoleSize)
+  } catch (error) {
+    if (exec.exit === undefined) throw error
+    // As docker has it: a command that cannot be started says so in its output, and its exit code is a shell's.
+    const socket = call.hijack(streamType(request.tty, call.version))
+    socket.on('error', () => {})
+    await socketSink(socket, !request.tty).write(1, Buffer.from(`${messageOf(error)}\r\n`))
+    closeOrderly(socket)
+    return
+  }
   const socket = call.hijack(streamType(request.tty, call.version))
   socket.on('error', () => {})
-  const options = {
-    wanted: { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr },
-    tty: request.tty,
-    keys: parseDetachKeys(request.detachKeys),
-    closesStdin: true,
-  }
   const sink = sessionSink(socket, options)
   const how = await runSession(socket, new Output(process, [sink]).begin(), sink, options)
   // Who sees the end of the stream may ask for the exit code.
@@ -102,8 +112,6 @@ const CODES: Readonly<Record<string, number>> = {
   ERR_JUBAKO_COMMAND_NOT_FOUND: 127,
   ERR_JUBAKO_COMMAND_NOT_EXECUTABLE: 126,
 }
-
-const exitCodeOf = (error: unknown): number => CODES[(error as { code?: string }).code ?? ''] ?? 0
 
 export async function execInspect(call: Call): Promise<void> {
   const exec = call.resident.execs.find(call.params.id!)

@@ -1,12 +1,15 @@
 import type { ContainerSummary } from '../../engine/types.js'
 import { humanDuration } from './duration.js'
 
+const healthText = ({ health }: ContainerSummary): string =>
+  health === null ? '' : ` (${health === 'starting' ? 'health: starting' : health})`
+
 /** `Up 3 seconds`, `Exited (137) 2 minutes ago`, `Created`, ... */
 export function statusText(container: ContainerSummary, now: number): string {
   const since = (then: number | null): string => humanDuration(now - (then ?? now))
   switch (container.state) {
     case 'running':
-      return `Up ${since(container.startedAt)}`
+      return `Up ${since(container.startedAt)}${healthText(container)}`
     case 'paused':
       return `Up ${since(container.startedAt)} (Paused)`
     case 'restarting':

@@ -1,4 +1,4 @@
-import type { CreateOptions } from '../../engine/types.js'
+import type { CreateOptions, HealthOptions, RestartPolicy } from '../../engine/types.js'
 import { ApiError, badRequest } from '../errors.js'
 import type { Fields } from '../fields.js'
 import { mounts } from './create-mounts.js'
@@ -172,6 +172,10 @@ export function createRequest(body: Fields): CreateRequest {
       hard: it.int('Hard') ?? 0,
     }))
   }
+  const restart = restartPolicy(host)
+  if (restart !== undefined) options.restart = restart
+  const healthcheck = health(body)
+  if (healthcheck !== undefined) options.healthcheck = healthcheck
   const log = host.fields('LogConfig')
   const driver = log.string('Type') ?? ''
   if (driver !== '') options.logDriver = driver as NonNullable<CreateOptions['logDriver']>
@@ -182,4 +186,46 @@ export function createRequest(body: Fields): CreateRequest {
     options.securityOpt = [...(options.securityOpt ?? []), 'systempaths=unconfined']
   }
   return { image: body.string('Image') ?? '', command: body.words('Cmd') ?? [], options, warnings: [] }
+}
+
+const POLICIES = ['no', 'on-failure', 'always', 'unless-stopped'] as const
+
+/** The restart policy of a host configuration or an update; undefined when none is given. */
+export function restartPolicy(host: Fields): RestartPolicy | undefined {
+  const fields = host.fields('RestartPolicy')
+  const name = fields.string('Name') ?? ''
+  const maxRetries = fields.int('MaximumRetryCount') ?? 0
+  if (name === '' && maxRetries === 0) return undefined
+  const policy = POLICIES.find((it) => it === name)
+  if (policy === undefined) {
+    throw badRequest(
+      `invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
+    )
+  }
+  return { policy, ...(maxRetries !== 0 && { maxRetries }) }
+}
+
+const NS_PER_MS = 1e6
+
+/** Docker counts nanoseconds; what is 0 is the image's. */
+function health(body: Fields): HealthOptions | undefined {
+  if (!body.has('Healthcheck')) return undefined
+  const fields = body.fields('Healthcheck')
+  const out: HealthOptions = {}
+  const test = fields.strings('Test')
+  if (test !== undefined && test.length > 0) out.test = test
+  for (const [field, option] of [
+    ['Interval', 'interval'],
+    ['Timeout', 'timeout'],
+    ['StartPeriod', 'startPeriod'],
+    ['StartInterval', 'startInterval'],
+  ] as const) {
+    const value = fields.int(field) ?? 0
+    if (value !== 0 && value < NS_PER_MS) throw badRequest(`${field} in Healthcheck cannot be less than 1ms`)
+    if (value !== 0) out[option] = value / NS_PER_MS
+  }
+  const retries = fields.int('Retries') ?? 0
+  if (retries < 0) throw badRequest('Retries in Healthcheck cannot be negative')
+  if (retries > 0) out.retries = retries
+  return out
 }
