@@ -28,6 +28,14 @@ const bool = (name: string, value: string): boolean => {
   throw badRequest(`invalid filter '${name}=[${value}]'`)
 }
 
+/** `80`, `53/udp`, `8000-8010/tcp`. */
+function portTest(value: string, also: (port: ContainerSummary['ports'][number]) => boolean): Test {
+  const found = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/.exec(value)
+  if (found === null) throw badRequest(`invalid port range in filter: ${value}`)
+  const [from, to, protocol] = [Number(found[1]), Number(found[2] ?? found[1]), found[3] ?? 'tcp']
+  return ({ ports }) => ports.some((it) => it.port >= from && it.port <= to && it.protocol === protocol && also(it))
+}
+
 /** Every filter of `GET /containers/json`: what one of its values asks of a container. */
 const RULES: Readonly<Record<string, Rule>> = {
   ancestor: async (value, _all, engine) => {
@@ -45,7 +53,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     if (!/^-?\d+$/.test(value)) throw badRequest(`strconv.Atoi: parsing "${value}": invalid syntax`)
     return ({ state, exitCode }) => state === 'exited' && exitCode === Number(value)
   },
-  expose: () => () => false,
+  expose: (value) => portTest(value, () => true),
   health: (value) => (container) => (container.health ?? 'none') === value,
   id:
     (value) =>
@@ -68,7 +76,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     (value) =>
     ({ networks }) =>
       networks.includes(value),
-  publish: () => () => false,
+  publish: (value) => portTest(value, ({ hostPort }) => hostPort !== undefined),
   since: async (value, all, engine) => {
     const at = await createdAt(value, all, engine)
     return (container) => container.createdAt > at

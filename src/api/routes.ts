@@ -15,6 +15,7 @@ const more = () => import('./handlers/container-more.js')
 const images = () => import('./handlers/images.js')
 const transfer = () => import('./handlers/image-transfer.js')
 const auth = () => import('./handlers/auth.js')
+const networks = () => import('./handlers/networks.js')
 const stats = () => import('./handlers/container-stats.js')
 const exec = () => import('./handlers/exec.js')
 
@@ -82,6 +83,13 @@ export const routes: readonly Route[] = [
   ['GET', '/_ping', 'SystemPing', () => system().then((it) => it.ping)],
   ['HEAD', '/_ping', 'SystemPingHead', () => system().then((it) => it.pingHead)],
   ['GET', '/events', 'SystemEvents', () => events().then((it) => it.events)],
+  ['GET', '/networks', 'NetworkList', () => networks().then((it) => it.networkList)],
+  ['GET', '/networks/{id}', 'NetworkInspect', () => networks().then((it) => it.networkInspect)],
+  ['DELETE', '/networks/{id}', 'NetworkDelete', () => networks().then((it) => it.networkDelete)],
+  ['POST', '/networks/create', 'NetworkCreate', () => networks().then((it) => it.networkCreate)],
+  ['POST', '/networks/{id}/connect', 'NetworkConnect', () => networks().then((it) => it.networkConnect)],
+  ['POST', '/networks/{id}/disconnect', 'NetworkDisconnect', () => networks().then((it) => it.networkDisconnect)],
+  ['POST', '/networks/prune', 'NetworkPrune', () => networks().then((it) => it.networkPrune)],
   ['GET', '/plugins', 'PluginList', () => swarm().then((it) => it.pluginList)],
   ['GET', '/plugins/privileges', 'GetPluginPrivileges', pluginRefused],
   ['POST', '/plugins/pull', 'PluginPull', pluginRefused],

@@ -34,7 +34,12 @@ export function containerSummary(container: ContainerSummary, now: number): Reco
     ImageID: container.imageId,
     Command: container.command.map((word, at) => (at > 0 && word.includes(' ') ? `'${word}'` : word)).join(' '),
     Created: Math.floor(container.createdAt / 1000),
-    Ports: [],
+    Ports: container.ports.map(({ port, protocol, hostAddress, hostPort }) => ({
+      ...(hostAddress !== undefined && { IP: hostAddress }),
+      PrivatePort: port,
+      ...(hostPort !== undefined && { PublicPort: hostPort }),
+      Type: protocol,
+    })),
     Labels: container.labels,
     State: container.state,
     Status: statusText(container, now),

@@ -2,6 +2,7 @@ import type { CreateOptions, HealthOptions, RestartPolicy } from '../../engine/t
 import { ApiError, badRequest } from '../errors.js'
 import type { Fields } from '../fields.js'
 import { mounts } from './create-mounts.js'
+import { networkOptions } from './create-network.js'
 
 type Kind = 'string' | 'bool' | 'int' | 'strings' | 'map'
 type Row = readonly [field: string, kind: Kind, option: keyof CreateOptions]
@@ -113,7 +114,6 @@ function refuse(host: Fields): void {
     throw new ApiError(500, 'could not select device driver: devices of drivers (GPUs) are not supported')
   }
   for (const [field, what] of [
-    ['Links', 'links are not supported: use a network'],
     ['StorageOpt', '--storage-opt is supported only for overlay over xfs with pquota mount option'],
     ['Isolation', 'isolation is not supported on linux'],
   ] as const) {
@@ -148,9 +148,7 @@ export function createRequest(body: Fields): CreateRequest {
   }
   const stopTimeout = body.int('StopTimeout')
   if (stopTimeout !== undefined) options.stopTimeout = stopTimeout
-  const network = host.string('NetworkMode') ?? ''
-  if (network !== '' && network !== 'default') options.network = network
-  if (body.bool('NetworkDisabled')) options.network = 'none'
+  Object.assign(options, networkOptions(body, host))
   const all = mounts(body, host)
   if (all.length > 0) options.mounts = all
   const devices = host.list('Devices')
