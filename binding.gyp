@@ -17,7 +17,7 @@
     {
       "target_name": "jubako-init",
       "type": "executable",
-      "sources": ["<!@(ls native/init/*.cc)", "<!@(find native/spawn native/mount native/net native/pty native/archive native/lib -name '*.cc')"],
+      "sources": ["<!@(ls native/init/*.cc)", "<!@(find native/spawn native/mount native/net native/pty native/archive native/copy native/lib -name '*.cc')"],
       "defines": ["_GNU_SOURCE"],
       "cflags!": ["-fPIC", "-pthread", "-O3"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fexceptions"],

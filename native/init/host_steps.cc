@@ -15,6 +15,7 @@
 #include "../lib/remove_tree.h"
 #include "../sys/files.h"
 #include "../sys/linux.h"
+#include "stubs.h"
 #include "supervisor.h"
 
 namespace jubako {
@@ -225,6 +226,7 @@ constexpr Act kActs[] = {
     {kRmdir, remove_empty},
     {kEvent, write_event},
     {kReleaseName, release_name},
+    {kCleanStubs, clean_stubs},
     {kFail, fail_on_purpose},
     {kNetlink, network_netlink},
     {kReservePort, network_reserve},

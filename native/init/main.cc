@@ -13,7 +13,7 @@ struct Role {
 
 constexpr Role kRoles[] = {
     {"supervise", jubako::supervise_main}, {"exec", jubako::exec_main},   {"unpack", jubako::unpack_main},
-    {"pack", jubako::pack_main},           {"files", jubako::files_main},
+    {"pack", jubako::pack_main},           {"files", jubako::files_main}, {"copy", jubako::copy_main},
 };
 
 }  // namespace

@@ -9,5 +9,6 @@ int exec_main();
 int unpack_main();
 int pack_main();
 int files_main();
+int copy_main();
 
 }  // namespace jubako

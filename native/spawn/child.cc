@@ -1,5 +1,6 @@
 #include "child.h"
 
+#include "build_steps.h"
 #include "process_steps.h"
 #include "root_steps.h"
 
@@ -45,6 +46,8 @@ constexpr Act kActs[] = {
     {kNoNewPrivileges, steps::no_new_privileges},
     {kSeccomp, steps::seccomp},
     {kExecute, steps::execute_command},
+    {kMemoryFile, steps::memory_file},
+    {kBindIn, steps::bind_in},
     {kFail, steps::fail_on_purpose},
 };
 

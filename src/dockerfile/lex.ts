@@ -214,6 +214,7 @@ class Lexer {
 
   #braced(name: string): string {
     const operator = this.#next()
+    if (operator === undefined) throw new Error(NO_BRACE)
     if (operator === '}') {
       const value = this.#value(name)
       return value === undefined && this.#options.keepUnset ? `\${${name}}` : (value ?? '')

@@ -8,6 +8,7 @@ import { isJubakoError, JubakoError } from '../errors/index.js'
 import { ImageStore, type ResolvedImage } from '../images/index.js'
 import { artefactPath, keepInitIn, type ProcessPlan } from '../native/index.js'
 import { ContainerStore, Places } from '../runtime/index.js'
+import { type BuildApi, buildApi, buildLayers } from './build.js'
 import { ContainerHandle } from './container.js'
 import type { EngineContext } from './context.js'
 import { diskUsage } from './disk-usage.js'
@@ -67,6 +68,8 @@ export class Engine {
   readonly images: ImageApi
   readonly networks: NetworksApi
   readonly snapshots: SnapshotApi
+  /** Images from Dockerfiles. */
+  readonly build: BuildApi
   readonly #context: EngineContext
   readonly #owned = new Set<ContainerHandle>()
 
@@ -76,6 +79,7 @@ export class Engine {
     this.images = imageApi(context)
     this.networks = context.networks
     this.snapshots = snapshotApi(context)
+    this.build = buildApi(context)
     this.#context = context
   }
 
@@ -111,7 +115,7 @@ export class Engine {
         roots: () => {
           const all = store.all()
           return {
-            layers: all.map(({ chainId }) => chainId as never).filter((id) => id !== ''),
+            layers: [...all.map(({ chainId }) => chainId), ...buildLayers(root)].filter((id) => id !== '') as never[],
             images: all.map(({ imageId }) => imageId as never),
             snapshots: snapshotsInUse(context),
           }

@@ -37,6 +37,8 @@ export type ErrorCode =
   | 'ERR_JUBAKO_UNSUPPORTED'
   /** An `AbortSignal` fired. */
   | 'ERR_JUBAKO_ABORTED'
+  /** A step of a build failed; the error names it and its place. */
+  | 'ERR_JUBAKO_BUILD'
   /** A system call of the engine itself failed. */
   | 'ERR_JUBAKO_SYSTEM'
 

@@ -18,6 +18,7 @@ import {
   withDefaultTag,
 } from '../oci/index.js'
 import { RegistryClient, type RegistryOptions } from '../registry/index.js'
+import { adoptImage, type BuiltImage } from './adopt.js'
 import { isBuiltin, storeBuiltin } from './builtin.js'
 import { type Collected, collect } from './collect.js'
 import { type ComposeOptions, composeImage } from './compose.js'
@@ -305,6 +306,17 @@ export class ImageStore {
     const onRemoved = (line: RemovedImage, id: ImageId) =>
       this.#options.onEvent?.('untagged' in line ? 'untag' : 'delete', id, id)
     return pruneImages({ ...parts, onRemoved, collect: (signal) => this.collect(signal) }, options)
+  }
+
+  /** Makes an image of layers that a build made. */
+  async adopt(image: BuiltImage): Promise<ImageId> {
+    const { content, layers } = this
+    const assign = (record: ReferenceRecord) => this.#assign(record)
+    const id = await this.#leased((lease) =>
+      adoptImage({ content, layers, records: this.#records, lease, assign }, image),
+    )
+    for (const reference of image.references) this.#options.onEvent?.('tag', id, familiarReference(reference))
+    return id
   }
 
   /** All images, newest first. */

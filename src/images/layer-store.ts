@@ -61,6 +61,11 @@ export class LayerStore {
     return existsSync(join(this.#layout.layerPath(chainId), 'layer.json'))
   }
 
+  /** Absolute path of a layer's files; undefined when it is not here. */
+  pathOf(chainId: ChainId): string | undefined {
+    return this.has(chainId) ? this.#layout.diffPath(chainId) : undefined
+  }
+
   /** undefined when the layer is not here. */
   read(chainId: ChainId): LayerRecord | undefined {
     try {

@@ -60,6 +60,9 @@ export const steps = {
   resolver: 96,
   'resolve-in': 97,
   'resolve-not': 98,
+  'memory-file': 120,
+  'bind-in': 121,
+  'clean-stubs': 122,
 } as const
 
 export type StepName = keyof typeof steps

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, normalize } from 'node:path'
 
-const DOMAINS = ['spawn', 'mount', 'net', 'seccomp', 'pty', 'archive', 'cgroup']
+const DOMAINS = ['spawn', 'mount', 'net', 'seccomp', 'pty', 'archive', 'copy', 'cgroup']
 
 /** What each room may include besides itself. `addon.cc` stands for the export table beside the rooms. */
 const MAY_INCLUDE: Readonly<Record<string, readonly string[]>> = {

@@ -12,13 +12,12 @@ export interface AbsentCommand {
 const missing = (reason: string, ...names: string[]): AbsentCommand => ({ names, status: 'missing', reason })
 const refused = (reason: string, ...names: string[]): AbsentCommand => ({ names, status: 'refused', reason })
 
-const builds = 'images are not built yet'
+const builds = 'it is not built yet; see build'
 const cluster = 'jubako runs containers on one machine'
 const client = 'there is no daemon to choose'
 
 /** Docker's other commands: said by name instead of "unknown command". */
 export const absentCommands: readonly AbsentCommand[] = [
-  missing(builds, 'build', 'image build', 'builder', 'builder build', 'builder prune'),
   missing(builds, 'bake', 'buildx', 'buildx bake'),
   missing('it is not built yet', 'system df'),
   missing('it is not built yet; see container prune', 'system prune'),

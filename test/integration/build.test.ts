@@ -1,0 +1,158 @@
+// lanes: host
+import { readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import { testBuilder } from '../helpers/build.js'
+import { watchLeaks } from '../helpers/leaks.js'
+
+t.test('stages, steps, secrets and the cache', async (t) => {
+  const { build, output, engine } = await testBuilder(t)
+  const text = [
+    'FROM base AS one',
+    'ENV A=1',
+    'RUN echo hello > /hello && echo said',
+    'WORKDIR /x/y',
+    'COPY a b d /data/',
+    'COPY --chown=app:app --chmod=600 a /one',
+    'RUN exit 9',
+    'FROM base AS unused',
+    'RUN exit 8',
+    'FROM base AS two',
+    'ENV A=1',
+    'RUN echo hello > /hello && echo said',
+    'WORKDIR /x/y',
+    'COPY a b d /data/',
+    'COPY --chown=app:app --chmod=600 a /one',
+    'FROM base',
+    'COPY --from=two /hello /data/ /from/',
+    'COPY --from=two /one /',
+    'RUN --mount=type=secret,id=s cat /run/secrets/s | wc -c > /length',
+    'CMD ["cat", "/from/hello"]',
+  ].join('\n')
+  const context = { files: { a: 'A', b: 'B', 'd/c': 'C' } }
+  const options = { context, secrets: { s: 'xyz' }, tags: ['result:1'] }
+  const first = await build(text, options)
+  t.match(first.log, /said/)
+  t.equal(first.cachedSteps, 0)
+  t.equal(await output('result:1'), 'hello\n')
+  t.equal(await output('result:1', 'cat', '/length'), '3\n')
+  t.match(
+    await output('result:1', 'ls', '-ln', '/from', '/one'),
+    /-rw-------\s+1 1000\s+1000\s+1 .* \/one[\s\S]* a[\s\S]* b[\s\S]* c/,
+  )
+  t.match(await output('result:1', 'ls', '-A', '/run'), /No such file/, 'nothing of the secret, not even where it was')
+  t.match(await output('result:1', 'ls', '/etc'), /^group\nhostname\nhosts\npasswd\nresolv.conf\n$/)
+  const again = await build(text, options)
+  t.equal(again.cachedSteps, again.steps)
+  t.equal(again.imageId, first.imageId)
+  const changed = await build(text, { ...options, context: { files: { a: 'A', b: 'B2', 'd/c': 'C' } } })
+  t.match(changed.log, /COPY a b d \/data\/\n(?!> CACHED)/)
+  t.match(changed.log, /WORKDIR \/x\/y\n> CACHED/)
+  const entries = await engine.build.cache()
+  t.ok(entries.some(({ description }) => description.startsWith('RUN echo hello')))
+  const { deleted } = await engine.build.prune({ all: true })
+  t.equal(deleted.length, entries.length)
+  t.equal((await engine.build.cache()).length, 0)
+  t.equal(await output('result:1'), 'hello\n', 'images keep their layers')
+})
+
+t.test('a step that fails says which, where and how', async (t) => {
+  const { failure, checkLeaks, root } = await testBuilder(t)
+  const error = await failure('FROM base\nRUN true\nRUN echo before; \\\n  exit 3\nRUN never')
+  t.match(error, {
+    code: 'ERR_JUBAKO_BUILD',
+    message: 'process "/bin/sh -c echo before;   exit 3" did not complete successfully: exit code: 3',
+    location: { line: 3, column: 1, endLine: 4 },
+    failed: { name: '[3/4] RUN echo before;   exit 3', exitCode: 3, output: 'before\n' },
+  })
+  t.match(error.excerpt, /3 \| >>> RUN echo before/)
+  t.strictSame(readdirSync(`${root}/build/tmp`), [])
+  t.strictSame(readdirSync(`${root}/containers`), [])
+  await t.rejects(checkLeaks(), /build\/steps/, 'only the cache grew')
+})
+
+t.test('what is refused, with a place and a remedy', async (t) => {
+  const { failure, engine } = await testBuilder(t)
+  const context = { files: { 'main.c': 'x', '.dockerignore': 'secret\n', secret: 's' } }
+  const cases: [text: string, message: RegExp, hint?: RegExp][] = [
+    ['FROM base\nCOPY ../etc/passwd /', /forbidden path outside the build context: \.\.\/etc\/passwd/],
+    ['FROM base\nCOPY mian.c /', /"\/mian.c": not found \(did you mean main.c\?\)/, /main.c/],
+    ['FROM base\nCOPY secret /', /"\/secret": not found/, /excluded by .dockerignore/],
+    [
+      'FROM base AS a\nCOPY --from=b /x /\nFROM base AS b\nCOPY --from=a /x /',
+      /circular dependency/,
+      /a -> b -> a|b -> a -> b/,
+    ],
+    ['FROM base AS a\nCOPY --from=0 /x /', /refers to current build block/],
+    ['FROM base\nRUN --mount=type=secret,id=s,required x', /secret s: not found/, /--secret id=s/],
+    ['FROM base\nRUN --security=insecure x', /security.insecure is not allowed/, /--allow/],
+    ['FROM base\nCOPY main.c . /x', /more than one source file, the destination must be a directory/],
+    ['FROM base\nCOPY --chown=nobody:nogroup main.c /', /invalid user or group/],
+    ['FROM base\nCOPY --chmod=999 main.c /', /octal string/],
+    ['FROM $nothing', /base name \(\$nothing\) should not be blank/, /--build-arg/],
+    ['FROM base\nEXPOSE 99999', /invalid range|invalid containerPort/],
+    ['FROM base\nENV a=${b', /missing '}'/],
+  ]
+  for (const [text, message, hint] of cases) {
+    const error = await failure(text, { context })
+    t.match(error.message, message, text)
+    t.ok(error.location, `${text}: place`)
+    if (hint !== undefined) t.match(error.hint, hint, text)
+  }
+  const target = await failure('FROM base AS build', { target: 'biuld' })
+  t.match(target.message, /target stage "biuld" could not be found \(did you mean build\?\)/)
+  t.strictSame(
+    (await engine.images()).filter(({ tags }) => tags.length === 0),
+    [],
+    'nothing half-made stays',
+  )
+})
+
+t.test('links in a context lead nowhere outside of it', async (t) => {
+  const { failure, build, output } = await testBuilder(t)
+  const { mkdtempSync, symlinkSync, writeFileSync, rmSync } = await import('node:fs')
+  const folder = mkdtempSync('/tmp/jubako-context-')
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  symlinkSync('/etc/passwd', `${folder}/absolute`)
+  symlinkSync('../../../../../../etc/passwd', `${folder}/relative`)
+  symlinkSync('/etc', `${folder}/folder`)
+  writeFileSync(`${folder}/here`, 'inside')
+  symlinkSync('/here', `${folder}/inside`)
+  for (const name of ['absolute', 'relative', 'folder/passwd']) {
+    t.match((await failure(`FROM base\nCOPY ${name} /x`, { context: folder })).message, /not found/, name)
+  }
+  await build('FROM base\nCOPY inside /x', { context: folder, tags: ['links'] })
+  t.equal(await output('links', 'cat', '/x'), 'inside')
+})
+
+t.test('a build that is stopped leaves nothing', async (t) => {
+  const { engine, root, runRoot } = await testBuilder(t)
+  await engine.build({ dockerfileText: 'FROM base\nRUN true' })
+  const leaks = watchLeaks({ roots: [root, runRoot], mayAppear: /\/(bin|trash|events|build\/steps)(\/|$)/ })
+  const text = 'FROM base AS a\nRUN sleep 60\nFROM base\nRUN sleep 61\nCOPY --from=a /x /'
+  for (const after of [0, 20, 300]) {
+    const stop = new AbortController()
+    const built = engine.build({ dockerfileText: text, signal: stop.signal, tags: ['half'] })
+    await sleep(after)
+    stop.abort()
+    await t.rejects(built, { code: 'ERR_JUBAKO_ABORTED' })
+  }
+  await t.rejects(engine.build({ dockerfileText: text, timeout: 300 }), { message: /took longer than 0.3 s/ })
+  t.notOk((await engine.images()).some(({ tags }) => tags.includes('half:latest')))
+  await leaks.check()
+})
+
+t.test('one digest on two stores', async (t) => {
+  const text = 'FROM base\nRUN echo x > /file && mkdir /made\nCOPY . /context\nWORKDIR /w'
+  const ids: string[] = []
+  for (let store = 0; store < 2; store++) {
+    const { build } = await testBuilder(t)
+    const { imageId } = await build(text, {
+      context: { files: { a: 'A', 'b/c': 'C' } },
+      args: { SOURCE_DATE_EPOCH: '1700000000' },
+    })
+    ids.push(imageId)
+    await sleep(1100)
+  }
+  t.equal(ids[0], ids[1])
+})
