@@ -19,6 +19,7 @@ const globals: CommandSpec = {
     ['D', 'debug', 'bool', 'Show where errors come from'],
     ['', 'root', 'string', 'Data root (JUBAKO_ROOT)', { default: '"/var/lib/jubako"' }],
     ['', 'run-root', 'string', 'Run root (JUBAKO_RUN_ROOT)', { default: '"/run/jubako"' }],
+    ['', 'drop-blobs', 'bool', 'Do not keep the compressed form of unpacked layers'],
     ['v', 'version', 'bool', 'Show the version and end'],
   ],
 }
@@ -117,7 +118,8 @@ export async function main(argv: readonly string[], faces: Faces): Promise<numbe
     const context: CommandContext = {
       engine: () => {
         engine ??= Promise.all([import('../engine/engine.js'), import('./registry-settings.js')]).then(
-          ([{ Engine }, { registrySettings }]) => Engine.open({ ...places, registry: () => registrySettings() }),
+          ([{ Engine }, { registrySettings }]) =>
+            Engine.open({ ...places, dropBlobs: flags.bool('drop-blobs'), registry: () => registrySettings() }),
         )
         return engine
       },

@@ -1,5 +1,5 @@
 import type { Hash } from 'node:crypto'
-import { fdatasync, ftruncate, read, write } from 'node:fs'
+import { fdatasync, fstatSync, ftruncate, read, write } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
@@ -62,6 +62,11 @@ export class Ingest {
   /** Path of the growing file. It ceases to exist with {@link commit}. */
   get path(): string {
     return this.#lock.path
+  }
+
+  /** The growing file, for another process that writes it: see {@link commitAs}. */
+  get fd(): number {
+    return this.#lock.fd
   }
 
   /** Takes over what an earlier, interrupted writer left in the file. */
@@ -131,12 +136,29 @@ export class Ingest {
       await this.restart()
       throw new JubakoError('ERR_JUBAKO_INTEGRITY', problem)
     }
-    const target = this.#pathOf(actual)
+    return this.#name(actual)
+  }
+
+  /**
+   * Syncs and names content that somebody trusted wrote to {@link fd}, and hashed meanwhile.
+   *
+   * @throws JubakoError `ERR_JUBAKO_INTEGRITY` when the file has another size
+   */
+  async commitAs(digest: Digest, size: number): Promise<Digest> {
+    const written = fstatSync(this.#lock.fd).size
+    if (written !== size) {
+      throw new JubakoError('ERR_JUBAKO_INTEGRITY', `${digest} has ${written} bytes, expected ${size}`)
+    }
+    return this.#name(digest)
+  }
+
+  async #name(digest: Digest): Promise<Digest> {
+    const target = this.#pathOf(digest)
     await datasyncFd(this.#lock.fd)
     await rename(this.#lock.path, target)
     await syncDirectory(dirname(target))
     this.#close()
-    return actual
+    return digest
   }
 
   #problem(actual: Digest): string | undefined {

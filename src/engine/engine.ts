@@ -109,6 +109,7 @@ export class Engine {
         root,
         unpacker: layerUnpacker,
         packer: layerPacker,
+        ...(options.dropBlobs !== undefined && { dropBlobs: options.dropBlobs }),
         helloProgram: artefactPath('jubako-hello'),
         ...(options.registry !== undefined && { registry: options.registry }),
         onEvent: (action, id, name) => events.image(context.images, action, id, name),

@@ -28,6 +28,12 @@ export interface EngineOptions {
   runRoot?: string
   /** Credentials, mirrors, certificates, proxies. Default: anonymous, straight, by https except on loopback. */
   registry?: RegistrySettings
+  /**
+   * Do not keep the compressed archives of layers that are unpacked, which takes half the disk. The layers stay runnable;
+   * a later push or save makes the archives again, and what it sends may have a new digest: progress says so.
+   * Default false.
+   */
+  dropBlobs?: boolean
 }
 
 /** A bind mount, tmpfs or (later) volume. Docker's `--mount` keys in camel case. */

@@ -21,6 +21,8 @@ export interface CollectParts {
   content: ContentStore
   layers: LayerStore
   snapshots: SnapshotStore
+  /** Layers' archives are needed by leases only. */
+  dropBlobs: boolean
   records: Records
   roots: () => Promise<ExternalRoots> | ExternalRoots
 }
@@ -46,7 +48,7 @@ async function decide(parts: CollectParts): Promise<Collected> {
   // Leases first: who lets go of one has written its record before.
   const needed = readLeases(layout)
   const images = records.images()
-  addRecords(needed, images, records)
+  addRecords(needed, images, records, parts.dropBlobs)
   const external = await parts.roots()
   const inUse = [...(external.snapshots ?? [])]
   const frozen = parts.snapshots.roots(inUse)
@@ -70,15 +72,16 @@ async function decide(parts: CollectParts): Promise<Collected> {
   return collected
 }
 
-function addRecords(needed: Set<string>, images: ImageRecord[], records: Records): void {
+function addRecords(needed: Set<string>, images: ImageRecord[], records: Records, dropBlobs: boolean): void {
   for (const image of images) {
     for (const chainId of image.chainIds) needed.add(layer(chainId))
-    for (const digest of image.content) needed.add(blob(digest))
+    for (const digest of dropBlobs ? [image.manifest.digest, image.imageId] : image.content) needed.add(blob(digest))
   }
   const present = new Set(images.map((image) => image.imageId))
   for (const reference of records.references()) {
     if (!present.has(reference.imageId)) continue
-    for (const digest of reference.content) needed.add(blob(digest))
+    const { target, manifest, imageId, content } = reference
+    for (const digest of dropBlobs ? [target.digest, manifest, imageId] : content) needed.add(blob(digest))
   }
 }
 

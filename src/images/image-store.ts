@@ -3,6 +3,7 @@ import { ContentStore } from '../content/index.js'
 import { invalidArgument, JubakoError } from '../errors/index.js'
 import { syncFileSystem } from '../native/storage.js'
 import {
+  type ChainId,
   type Digest,
   familiarReference,
   favorDigest,
@@ -29,11 +30,13 @@ import { importImage } from './import.js'
 import { contentOf, Installer } from './install.js'
 import { LayerScratch } from './layer-scratch.js'
 import { LayerStore } from './layer-store.js'
+import { layerTar } from './layer-tar.js'
 import { Layout } from './layout.js'
 import { Lease } from './lease.js'
 import { summarize } from './list.js'
 import type { OuterDecoders } from './load/decompress.js'
 import { loadImages } from './load/load.js'
+import { type CompressedLayer, compressLayer, materialize } from './materialize.js'
 import { reportLine } from './progress.js'
 import { pruneImages } from './prune.js'
 import { pullImage } from './pull.js'
@@ -54,6 +57,7 @@ import type {
   LayerPacker,
   LayerUnpacker,
   LoadedImage,
+  OperationOptions,
   PrunedImages,
   PruneImagesOptions,
   PullOptions,
@@ -72,6 +76,11 @@ export interface ImageStoreOptions {
   /** Data root. Made if missing. */
   root: string
   unpacker: LayerUnpacker
+  /**
+   * Do not keep the archives of layers that are unpacked: half the disk. What needs them makes them again of the layers'
+   * files, with digests that may be new. Default false.
+   */
+  dropBlobs?: boolean
   /** Makes the archives of layers that have none here. Default: they cannot be had. */
   packer?: LayerPacker
   /** A function is called at the first use of a registry. */
@@ -200,7 +209,8 @@ export class ImageStore {
     const pushed = await this.#leased((lease) =>
       this.#withRegistry(options.auth, (registry) => {
         reportLine(options.onProgress, `The push refers to repository [${repositoryName(reference)}]`)
-        return pushImages({ content, records: this.#records, registry, lease }, reference, options)
+        const complete = (record: ReferenceRecord) => this.#complete(record, lease, options)
+        return pushImages({ content, records: this.#records, registry, lease, complete }, reference, options)
       }),
     )
     this.#tellOf('push', reference)
@@ -267,6 +277,26 @@ export class ImageStore {
     return LayerScratch.make(this.#layout, this.layers, { packer: this.#packer, unpacker: this.#options.unpacker })
   }
 
+  /**
+   * A layer's tar stream, made of its files: always the same, and the one that its diffID names if the layer was made here.
+   * Otherwise it may end with `ERR_JUBAKO_INTEGRITY`.
+   */
+  layerTar(chainId: ChainId): Readable {
+    return layerTar(this.layers, this.#packer, chainId)
+  }
+
+  /** Puts a layer's archive, made of its files, into the content store. Collected unless something names it soon. */
+  compressLayer(
+    chainId: ChainId,
+    options: { compression?: 'gzip' | 'zstd'; signal?: AbortSignal } = {},
+  ): Promise<CompressedLayer> {
+    const { content, layers } = this
+    return this.#leased(async (lease) => {
+      await lease.protect(['blob *'], options.signal)
+      return compressLayer({ content, layers, packer: () => this.#packer }, chainId, options)
+    })
+  }
+
   /** Begins and awaits the writing of everything to the disk. */
   sync(): Promise<void> {
     return syncFileSystem(this.#layout.root)
@@ -283,7 +313,14 @@ export class ImageStore {
     const lease = Lease.open(this.#layout)
     try {
       await lease.protect(['blob *'], options.signal)
-      const images = await selectImages(this.content, this.#records, this.#resolver, names, options.platform)
+      const images = await selectImages(
+        this.content,
+        this.#records,
+        this.#resolver,
+        names,
+        options.platform,
+        (record) => this.#complete(record, lease, options),
+      )
       for (const { imageId } of images) this.#options.onEvent?.('save', imageId, imageId)
       const archive = Readable.from(saveImages(this.content, images, options.signal), { objectMode: false })
       archive.once('close', () => lease.release())
@@ -378,7 +415,18 @@ export class ImageStore {
   collect(signal?: AbortSignal): Promise<Collected> {
     const roots = this.#options.roots ?? (() => ({ layers: [], images: [] }))
     const { content, layers, snapshots } = this
-    return collect({ layout: this.#layout, content, layers, snapshots, records: this.#records, roots }, signal)
+    return collect(
+      {
+        layout: this.#layout,
+        content,
+        layers,
+        snapshots,
+        records: this.#records,
+        roots,
+        dropBlobs: this.#options.dropBlobs ?? false,
+      },
+      signal,
+    )
   }
 
   /** Removes what processes that died left: drafts, parts and trash. */
@@ -451,6 +499,12 @@ export class ImageStore {
     )
   }
 
+  #complete(record: ReferenceRecord, lease: Lease, options: OperationOptions): Promise<ReferenceRecord> {
+    const { content, layers } = this
+    const parts = { content, layers, records: this.#records, packer: () => this.#packer, lease }
+    return materialize(parts, record, options)
+  }
+
   get #packer(): LayerPacker {
     const { packer } = this.#options
     if (packer !== undefined) return packer
@@ -516,11 +570,14 @@ export class ImageStore {
 
   async #leased<T>(work: (lease: Lease) => Promise<T>): Promise<T> {
     const lease = Lease.open(this.#layout)
+    let done: T
     try {
-      return await work(lease)
+      done = await work(lease)
     } finally {
       lease.release()
     }
+    if (this.#options.dropBlobs) await this.collect()
+    return done
   }
 }
 

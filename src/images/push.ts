@@ -27,6 +27,8 @@ export interface PushParts {
   records: Records
   registry: RegistryClient
   lease: Lease
+  /** Makes what a name needs and is not here. */
+  complete: (record: ReferenceRecord) => Promise<ReferenceRecord>
 }
 
 /** As Docker's default. */
@@ -40,7 +42,10 @@ const UPLOADS_AT_ONCE = 5
  * @throws JubakoError in Docker's words where it has some; names registry, repository and what failed
  */
 export async function pushImages(parts: PushParts, reference: Reference, options: PushOptions): Promise<PushedImage[]> {
-  const records = recordsOf(parts.records, reference, options.allTags ?? false)
+  const records: ReferenceRecord[] = []
+  for (const record of recordsOf(parts.records, reference, options.allTags ?? false)) {
+    records.push(await parts.complete(record))
+  }
   await parts.lease.protect(
     records.flatMap((record) => record.content.map(blob)),
     options.signal,

@@ -35,10 +35,11 @@ export async function selectImages(
   resolver: Resolver,
   names: readonly string[],
   platform: string | Platform | undefined,
+  complete: (record: ReferenceRecord) => Promise<ReferenceRecord>,
 ): Promise<SavedImage[]> {
   const images = new Map<string, SavedImage>()
   for (const { record, name } of names.flatMap((one) => wantedBy(records, resolver, one))) {
-    const chosen = await chooseDocuments(content, record, platform, async () => false)
+    const chosen = await chooseDocuments(content, await complete(record), platform, async () => false)
     const { digest } = chosen.target
     const image = images.get(digest) ?? { ...chosen, imageId: record.imageId, names: [] }
     images.set(digest, image)
