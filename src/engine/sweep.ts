@@ -53,7 +53,7 @@ export async function sweep(context: EngineContext): Promise<void> {
     await removeTree(`${context.runRoot}/${id}`)
   }
   await store.emptyTrash()
-  await store.removeUnfinished()
+  await store.removeUnfinished(new Set(containers.keys()))
   await Promise.all(again.map((config) => startAgain(context, config)))
   if (booted) noteBoot(context)
 }

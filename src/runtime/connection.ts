@@ -163,7 +163,7 @@ export async function connectTo(path: string): Promise<Socket> {
   }
 }
 
-const gone = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR'])
+const gone = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTDIR'])
 
 /** A connection to a running container's supervisor; null when it does not run (any more). */
 export async function connectIfRunning(path: string): Promise<Socket | null> {

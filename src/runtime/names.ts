@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs'
 import { JubakoError } from '../errors/index.js'
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
@@ -64,7 +64,7 @@ export class NameStore {
 
   /** After {@link claim}: the record has the name now. */
   keep(name: string, id: string): void {
-    const temporary = `${this.directory}/.${id}`
+    const temporary = `${this.directory}/.${id}:${claimant()}`
     rmSync(temporary, { force: true })
     symlinkSync(id, temporary)
     renameSync(temporary, `${this.directory}/${name}`)
@@ -78,6 +78,31 @@ export class NameStore {
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error
     }
+  }
+
+  count(): number {
+    return readdirSync(this.directory).length
+  }
+
+  /**
+   * Gives back what dead processes left.
+   *
+   * @returns ids that a living process is at work on
+   */
+  sweep(): Set<string> {
+    const claimed = new Set<string>()
+    for (const name of readdirSync(this.directory)) {
+      const [temporary, pid, started] = name.startsWith('.') ? name.slice(1).split(':') : []
+      if (temporary !== undefined) {
+        if (startTime(Number(pid)) !== started) rmSync(`${this.directory}/${name}`, { force: true })
+        continue
+      }
+      const holder = this.#holder(name)
+      if (holder === undefined) continue
+      if (holder.alive) claimed.add(holder.id)
+      else if (this.nameOf(holder.id) !== name) this.release(name, holder.id)
+    }
+    return claimed
   }
 
   #holder(name: string): { id: string; alive: boolean } | undefined {

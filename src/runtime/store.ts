@@ -5,7 +5,6 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -15,9 +14,6 @@ import type { ContainerConfig } from './config.js'
 import type { ExitInfo } from './connection.js'
 import { NameStore } from './names.js'
 import type { Places } from './paths.js'
-
-/** Nobody takes that long between a container's directory and its record. */
-const UNFINISHED_MS = 60_000
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
@@ -65,9 +61,10 @@ export class ContainerStore {
    */
   create(config: ContainerConfig, files: ManagedFiles, rootOwner: { mode: number; uid: number; gid: number }): void {
     const paths = this.places.of(config.id)
-    mkdirSync(paths.directory, { mode: 0o700 })
+    // The claim says that somebody is at work on the directory.
+    this.names.claim(config.name, config.id)
     try {
-      this.names.claim(config.name, config.id)
+      mkdirSync(paths.directory, { mode: 0o700 })
       // The upper layer's root is the container's root directory.
       mkdirSync(paths.upper, { mode: rootOwner.mode & 0o7777 })
       mkdirSync(paths.work, { mode: 0o700 })
@@ -227,21 +224,20 @@ export class ContainerStore {
     }
   }
 
-  /** Removes the directories of containers whose maker was killed before it wrote the record. */
-  async removeUnfinished(): Promise<void> {
-    const old = Date.now() - UNFINISHED_MS
-    for (const id of this.ids()) {
-      if (existsSync(this.places.of(id).config) || this.changedAt(id) > old) continue
+  /**
+   * Removes what a process left that was killed while it made or renamed a container.
+   *
+   * @param known ids of the containers that have a record
+   */
+  async removeUnfinished(known: ReadonlySet<string>): Promise<void> {
+    const ids = this.ids()
+    const unfinished = ids.filter((id) => !known.has(id))
+    // A name is claimed before there is a directory: more names than directories are what a crash leaves.
+    if (unfinished.length === 0 && this.names.count() <= ids.length) return
+    const claimed = this.names.sweep()
+    for (const id of unfinished) {
+      if (claimed.has(id) || existsSync(this.places.of(id).config)) continue
       await removeTree(this.places.of(id).directory)
-    }
-  }
-
-  /** The modification time of a container's directory in milliseconds, 0 if there is none. */
-  changedAt(id: string): number {
-    try {
-      return statSync(this.places.of(id).directory).mtimeMs
-    } catch {
-      return 0
     }
   }
 }
