@@ -1,3 +1,4 @@
+import { EXAMPLES } from './examples.js'
 import type { CommandSpec, FlagRow } from './flags/spec.js'
 import { FLAG_TYPES } from './flags/types.js'
 
@@ -7,7 +8,8 @@ export function commandHelp(spec: CommandSpec, columns: number): string {
   if (spec.aliases.length > 1) parts.push(`Aliases:\n  ${spec.aliases.map((alias) => `jubako ${alias}`).join(', ')}`)
   const options = flagHelp(spec.flags, columns)
   if (options !== '') parts.push(`Options:\n${options}`)
-  if (spec.examples !== undefined) parts.push(`Examples:\n${spec.examples.map((line) => `  ${line}`).join('\n')}`)
+  const examples = spec.examples ?? EXAMPLES[spec.name]
+  if (examples !== undefined) parts.push(`Examples:\n${examples.map((line) => `  ${line}`).join('\n')}`)
   return `${parts.join('\n\n')}\n`
 }
 

@@ -5,24 +5,9 @@ import { commands } from './commands/table.js'
 import { CodedError, EXIT, ExitSignal, exitCodeOf, UsageError } from './exit-codes.js'
 import { parseFlags } from './flags/parse.js'
 import type { CommandSpec } from './flags/spec.js'
+import { globals } from './globals.js'
 import { commandHelp, commandList, flagHelp } from './help.js'
 import { Output } from './io/output.js'
-
-const globals: CommandSpec = {
-  name: '',
-  aliases: [],
-  usage: '[OPTIONS] COMMAND',
-  summary: 'A complete container engine for Linux that lives inside Node.js',
-  args: [0, Number.POSITIVE_INFINITY],
-  interspersed: false,
-  flags: [
-    ['D', 'debug', 'bool', 'Show where errors come from'],
-    ['', 'root', 'string', 'Data root (JUBAKO_ROOT)', { default: '"/var/lib/jubako"' }],
-    ['', 'run-root', 'string', 'Run root (JUBAKO_RUN_ROOT)', { default: '"/run/jubako"' }],
-    ['', 'drop-blobs', 'bool', 'Do not keep the compressed form of unpacked layers'],
-    ['v', 'version', 'bool', 'Show the version and end'],
-  ],
-}
 
 const columns = (): number => process.stdout.columns ?? 120
 
@@ -80,6 +65,10 @@ export async function main(argv: readonly string[], faces: Faces): Promise<numbe
   let command: Command | undefined
   let debug = false
   try {
+    if (argv[0] === '__complete') {
+      await (await import('./print-completion.js')).printCompletion(argv.slice(1), out)
+      return EXIT.ok
+    }
     const flags = parseFlags(globals, argv)
     debug = flags.bool('debug')
     if (flags.bool('version')) {

@@ -65,6 +65,8 @@ export const commands: readonly CommandEntry[] = [
   entry(['network prune'], 'Remove all unused networks', () => import('./network-prune.js')),
   entry(['network connect'], 'Connect a container to a network', () => import('./network-connect.js')),
   entry(['network disconnect'], 'Disconnect a container from a network', () => import('./network-disconnect.js')),
+  entry(['completion'], 'Write a shell completion script', () => import('./completion.js')),
+  entry(['man'], 'Write manual pages', () => import('./man.js')),
   entry(['version'], 'Show the version', () => import('./version.js')),
   entry(['info', 'system info'], 'Show the state of the engine', () => import('./info.js')),
 ]
