@@ -16,6 +16,9 @@ const images = () => import('./handlers/images.js')
 const transfer = () => import('./handlers/image-transfer.js')
 const auth = () => import('./handlers/auth.js')
 const networks = () => import('./handlers/networks.js')
+const archive = () => import('./handlers/archive.js')
+const commit = () => import('./handlers/commit.js')
+const build = () => import('./handlers/build.js')
 const stats = () => import('./handlers/container-stats.js')
 const exec = () => import('./handlers/exec.js')
 
@@ -32,7 +35,7 @@ export const routes: readonly Route[] = [
   ['GET', '/containers/{id}/top', 'ContainerTop', () => more().then((it) => it.containerTop)],
   ['GET', '/containers/{id}/logs', 'ContainerLogs', () => logs().then((it) => it.containerLogs)],
   ['GET', '/containers/{id}/changes', 'ContainerChanges', () => more().then((it) => it.containerChanges)],
-  ['GET', '/containers/{id}/export', 'ContainerExport', absent('export')],
+  ['GET', '/containers/{id}/export', 'ContainerExport', () => archive().then((it) => it.containerExport)],
   ['GET', '/containers/{id}/stats', 'ContainerStats', () => stats().then((it) => it.containerStats)],
   ['POST', '/containers/{id}/resize', 'ContainerResize', () => state().then((it) => it.containerResize)],
   ['POST', '/containers/{id}/start', 'ContainerStart', () => state().then((it) => it.containerStart)],
@@ -52,9 +55,9 @@ export const routes: readonly Route[] = [
   ],
   ['POST', '/containers/{id}/wait', 'ContainerWait', () => wait().then((it) => it.containerWait)],
   ['DELETE', '/containers/{id}', 'ContainerDelete', () => state().then((it) => it.containerDelete)],
-  ['HEAD', '/containers/{id}/archive', 'ContainerArchiveInfo', absent('cp')],
-  ['GET', '/containers/{id}/archive', 'ContainerArchive', absent('cp')],
-  ['PUT', '/containers/{id}/archive', 'PutContainerArchive', absent('cp')],
+  ['HEAD', '/containers/{id}/archive', 'ContainerArchiveInfo', () => archive().then((it) => it.archiveInfo)],
+  ['GET', '/containers/{id}/archive', 'ContainerArchive', () => archive().then((it) => it.archiveGet)],
+  ['PUT', '/containers/{id}/archive', 'PutContainerArchive', () => archive().then((it) => it.archivePut)],
   ['POST', '/containers/prune', 'ContainerPrune', () => more().then((it) => it.containerPrune)],
   ['POST', '/containers/{id}/exec', 'ContainerExec', () => exec().then((it) => it.execCreate)],
   ['POST', '/exec/{id}/start', 'ExecStart', () => exec().then((it) => it.execStart)],
@@ -74,9 +77,9 @@ export const routes: readonly Route[] = [
   ['DELETE', '/images/{name:.*}', 'ImageDelete', () => images().then((it) => it.imageDelete)],
   ['GET', '/distribution/{name:.*}/json', 'DistributionInspect', () => images().then((it) => it.distributionInspect)],
   ['POST', '/auth', 'SystemAuth', () => auth().then((it) => it.systemAuth)],
-  ['POST', '/commit', 'ImageCommit', absent('commit')],
-  ['POST', '/build', 'ImageBuild', absent('build')],
-  ['POST', '/build/prune', 'BuildPrune', absent('builder prune')],
+  ['POST', '/commit', 'ImageCommit', () => commit().then((it) => it.imageCommit)],
+  ['POST', '/build', 'ImageBuild', () => build().then((it) => it.imageBuild)],
+  ['POST', '/build/prune', 'BuildPrune', () => build().then((it) => it.buildPrune)],
   ['GET', '/system/df', 'SystemDataUsage', absent('system df')],
   ['GET', '/info', 'SystemInfo', () => system().then((it) => it.info)],
   ['GET', '/version', 'SystemVersion', () => system().then((it) => it.version)],
