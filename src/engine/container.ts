@@ -262,6 +262,7 @@ export class ContainerHandle implements Container {
   }
 
   async summary(): Promise<ContainerSummary> {
+    this.#reload()
     return summaryOf(this.context, this.config)
   }
 
@@ -302,6 +303,7 @@ export class ContainerHandle implements Container {
   }
 
   async inspect(): Promise<Record<string, unknown>> {
+    this.#reload()
     return inspectContainer(this.context, this.config)
   }
 

@@ -91,11 +91,12 @@ export function routeSteps(
     .sort((a, b) => b.endpoint.gwPriority - a.endpoint.gwPriority || (a.network.name < b.network.name ? -1 : 1))
   for (const family of [4, 6] as const) {
     const key = family === 4 ? 'ipv4' : 'ipv6'
-    if (replace && (family === 4 || hasIpv6())) {
-      steps.push(dropDefaultRoute(route(), family).step('default route', 'inside', [ESRCH, ENODEV]))
-    }
     const way = ordered.find(({ endpoint }) => endpoint[key] !== null)
-    if (way === undefined) continue
+    if (way === undefined) {
+      if (replace && (family === 4 || hasIpv6()))
+        steps.push(dropDefaultRoute(route(), family).step('default route', 'inside', [ENOENT, ESRCH, ENODEV]))
+      continue
+    }
     const { network, endpoint } = way
     const straight = network.driver === 'ipvlan' && /^l3/.test(network.options.ipvlan_mode ?? 'l2')
     defaultRoute(messages, endpoint.interface, straight ? family : parseAddress(endpoint[key]!.gateway)!)

@@ -225,7 +225,7 @@ export function configureInside(
 export function defaultRoute(messages: Messages, name: string, gateway: Address | Address['family']): Messages {
   const family = typeof gateway === 'number' ? gateway : gateway.family
   const straight = typeof gateway === 'number'
-  return messages.add(RTM.newRoute, Flag.create, routeHeader(family, 0, straight ? 253 : 0), (to) => {
+  return messages.add(RTM.newRoute, Flag.create | Flag.replace, routeHeader(family, 0, straight ? 253 : 0), (to) => {
     if (!straight) to.bytes(RTA.gateway, addressBytes(gateway))
     to.u32Later(RTA.oif, 'link', name)
   })

@@ -2,7 +2,15 @@ import type { Step } from '../native/index.js'
 import { Netlink } from '../native/index.js'
 
 /** Flags of a request (linux/netlink.h). */
-export const Flag = { request: 0x1, root: 0x100, match: 0x200, excl: 0x200, create: 0x400, append: 0x800 } as const
+export const Flag = {
+  request: 0x1,
+  root: 0x100,
+  match: 0x200,
+  replace: 0x100,
+  excl: 0x200,
+  create: 0x400,
+  append: 0x800,
+} as const
 
 const NESTED = 0x8000
 
