@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import type { Section } from './context.js'
 import { machineFacts } from './facts.js'
 import { documentText, sectionText } from './report.js'
+import { buildSection } from './sections/build.js'
 import { growthSection } from './sections/growth.js'
 import { memorySection } from './sections/memory.js'
 import { processSection } from './sections/process.js'
@@ -19,6 +20,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   memory: memorySection,
   shell: shellSection,
   unpack: unpackSection,
+  build: buildSection,
 }
 
 const { values } = parseArgs({

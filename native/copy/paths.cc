@@ -30,8 +30,7 @@ bool resolve_owner(int root, const char* text, Owner& owner, Fault& fault) {
   return true;
 }
 
-int open_directories(int root, std::string_view path, const Owner& owner, bool* made, Fault& fault) {
-  if (made != nullptr) *made = false;
+int open_directories(int root, std::string_view path, const Owner& owner, Fault& fault) {
   fault.at(path);
   Fd at(open_in_root(root, "/", O_DIRECTORY));
   if (!at) return fault.system("openat2", errno), -1;
@@ -56,9 +55,6 @@ int open_directories(int root, std::string_view path, const Owner& owner, bool* 
         close(next);
         return fault.system("fchownat", errno), -1;
       }
-      if (made != nullptr) *made = true;
-    } else if (made != nullptr) {
-      *made = false;
     }
     if (next < 0) {
       if (errno == ENOTDIR)

@@ -18,7 +18,7 @@ struct Owner {
 // `user[:group]`, looked up in the root's own tables. A number without a group is the group as well.
 bool resolve_owner(int root, const char* text, Owner& owner, archive::Fault& fault);
 
-// Opens the directory `path` in `root`, making what is missing with mode 0755. `made` tells whether the last one was.
-int open_directories(int root, std::string_view path, const Owner& owner, bool* made, archive::Fault& fault);
+// Opens the directory `path` in `root`, making what is missing with mode 0755.
+int open_directories(int root, std::string_view path, const Owner& owner, archive::Fault& fault);
 
 }  // namespace jubako::copy

@@ -382,11 +382,8 @@ class Walk {
     top->given = true;
     bool ok = top->source >= 0 || fault_.system("openat2", errno);
     if (ok && target_ >= 0) {
-      bool made = false;
-      top->target = open_target_directory(request_.target, &made);
+      top->target = open_target_directory(request_.target);
       ok = top->target >= 0;
-      // What is made for the sake of a source's contents is like the source.
-      if (ok && made && !path.empty()) top->given = false;
     }
     Text from;
     from.assign(path.view());
@@ -466,9 +463,7 @@ class Walk {
     return fd;
   }
 
-  int open_target_directory(std::string_view path, bool* made) {
-    return readable(open_directories(target_, path, owner_, made, fault_));
-  }
+  int open_target_directory(std::string_view path) { return readable(open_directories(target_, path, owner_, fault_)); }
 
   // Where a file goes: into the target if that is a directory, else under its name.
   bool open_file_target(Directory* top, Text& name) {
@@ -486,8 +481,7 @@ class Walk {
       name.assign(drop(target, cut));
       target = take(target, cut);
     }
-    bool made = false;
-    top->target = open_target_directory(target, &made);
+    top->target = open_target_directory(target);
     return top->target >= 0;
   }
 
@@ -817,7 +811,7 @@ bool walk(const Request& request, int root, int target, Pool& pool, Result& resu
 bool make_target(const Request& request, int target, Fault& fault) {
   Owner owner;
   if (!resolve_owner(target, request.owner, owner, fault)) return false;
-  Fd made(open_directories(target, request.target, owner, nullptr, fault));
+  Fd made(open_directories(target, request.target, owner, fault));
   return static_cast<bool>(made);
 }
 

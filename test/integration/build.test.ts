@@ -156,3 +156,30 @@ t.test('one digest on two stores', async (t) => {
   }
   t.equal(ids[0], ids[1])
 })
+
+t.test('here-documents', async (t) => {
+  const { build, output } = await testBuilder(t)
+  const text = [
+    'FROM base',
+    'ENV NAME=world',
+    'RUN <<EOF',
+    'mkdir -p /made',
+    'echo "hello $NAME" > /made/file',
+    'EOF',
+    'RUN <<EOF',
+    '#!/bin/cat',
+    'as a script',
+    'EOF',
+    'COPY <<A <<-"B" /docs/',
+    'expanded $NAME',
+    'A',
+    '\traw $NAME',
+    'B',
+    'RUN cat <<X > /x && echo more >> /x',
+    'inline',
+    'X',
+  ].join('\n')
+  await build(text, { tags: ['documents'] })
+  const all = await output('documents', 'cat', '/made/file', '/docs/A', '/docs/B', '/x')
+  t.equal(all, 'hello world\nexpanded world\nraw $NAME\ninline\nmore\n')
+})
