@@ -13,10 +13,10 @@ export class Engine extends Core {
   /**
    * Serves the Docker Engine API until the returned server or this engine is closed.
    *
-   * @param options `socket`, `mode` and `group` of a unix socket, or `listen` for other addresses
+   * @param options one address, for example `{ socket: '/run/app/docker.sock' }`, or several in `listen`
    * @throws JubakoError ERR_JUBAKO_CONFLICT when another process listens there, ERR_JUBAKO_INVALID_ARGUMENT
    */
-  async serve(options: Extract<ServeAddress, { socket: string }> & Omit<ServeOptions, 'listen'>): Promise<ApiServer>
+  async serve(options: ServeAddress & Omit<ServeOptions, 'listen'>): Promise<ApiServer>
   async serve(options: ServeOptions): Promise<ApiServer>
   async serve(options: ServeOptions | (ServeAddress & Omit<ServeOptions, 'listen'>)): Promise<ApiServer> {
     const { serveApi } = await import('./api/index.js')
