@@ -171,6 +171,21 @@ bool remove_directory(Supervisor&, Reader& r, Failure& f) {
   return remove_tree(gone, f);
 }
 
+// An anonymous volume goes with its last container: the directory `users` has a file for each.
+bool release_volume(Supervisor&, Reader& r, Failure& f) {
+  const char* directory = r.text();
+  const char* user = r.text();
+  const char* trash = r.text();
+  Fd volume(sys::open_file(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  if (!volume) return errno == ENOENT || fail(f, errno, "open", directory);
+  Fd users(openat(volume.get(), "users", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (users && unlinkat(users.get(), user, 0) < 0 && errno != ENOENT) return fail(f, errno, "unlinkat", user);
+  if (unlinkat(volume.get(), "users", AT_REMOVEDIR) < 0)
+    return errno == ENOTEMPTY || errno == EEXIST || fail(f, errno, "unlinkat", directory);
+  if (sys::rename_path(directory, trash) < 0) return errno == ENOENT || fail(f, errno, "rename", directory);
+  return remove_tree(trash, f);
+}
+
 bool unlink_file(Supervisor&, Reader& r, Failure& f) {
   const char* path = r.text();
   return sys::remove_file(path) == 0 || errno == ENOENT || fail(f, errno, "unlink", path);
@@ -224,6 +239,7 @@ constexpr Act kActs[] = {
     {kRemoveTree, remove_directory},
     {kUnlink, unlink_file},
     {kRmdir, remove_empty},
+    {kVolumeRelease, release_volume},
     {kEvent, write_event},
     {kReleaseName, release_name},
     {kCleanStubs, clean_stubs},

@@ -3,6 +3,7 @@
 #include "build_steps.h"
 #include "process_steps.h"
 #include "root_steps.h"
+#include "volume_steps.h"
 
 namespace jubako {
 
@@ -21,6 +22,9 @@ constexpr Act kActs[] = {
     {kRootAttach, steps::root_attach},
     {kMount, steps::mount},
     {kBind, steps::bind},
+    {kMountVolume, steps::mount_volume},
+    {kMountDevice, steps::mount_device},
+    {kMountImage, steps::mount_image},
     {kMkdirIn, steps::mkdir_in},
     {kDeviceNode, steps::device_node},
     {kSymlinkIn, steps::symlink_in},

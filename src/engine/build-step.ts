@@ -25,6 +25,7 @@ export async function runStep(context: EngineContext, request: StepRequest): Pro
   const options = createOptions(request)
   const network = await networkOf(context, options)
   const config = mergeConfig(baseOf(request, layers), request.command, options, {
+    mounts: [],
     network,
     id,
     name: `build-${id.slice(0, 12)}`,
@@ -74,6 +75,7 @@ export async function openShell(
   const config = mergeConfig(baseOf(kept, kept.layers), ['/bin/sh'], options, {
     id,
     name: `build-${id.slice(0, 12)}`,
+    mounts: [],
     network,
     reference: '',
     root: context.root,

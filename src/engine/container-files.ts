@@ -18,6 +18,7 @@ import {
 } from '../runtime/index.js'
 import type { ContainerFiles, CopyInOptions, CopyOutOptions, HostPlace, PathStat } from './container-types.js'
 import type { EngineContext } from './context.js'
+import { mountSources } from './mount-sources.js'
 
 const errnoOf = (error: unknown): string | undefined => (isJubakoError(error) ? error.errnoName : undefined)
 
@@ -186,9 +187,13 @@ export class FilesOf implements ContainerFiles {
     const lock = await lockExclusively(`${paths.directory}/files.lock`)
     try {
       // What is bound in may be gone from the host meanwhile: then there is nothing to see in it.
-      const mounts = this.config.mounts.filter((mount) => mount.type === 'bind' && existsSync(mount.source))
+      const mounts = this.config.mounts.filter(
+        (mount) => mount.type !== 'bind' || mount.createSource || existsSync(mount.source),
+      )
+      const config = { ...this.config, mounts }
+      const sources = await mountSources(this.context, config)
       const root = overlay({ lowers: this.#layers(), upper: paths.upper, work: paths.work })
-      return await work({ steps: planStoppedRoot({ ...this.config, mounts }, paths, root), fds: [] })
+      return await work({ steps: planStoppedRoot(config, paths, root, sources), fds: [] })
     } finally {
       closeSync(lock)
     }

@@ -49,6 +49,7 @@ import type {
   UpdateOptions,
 } from './types.js'
 import { updateContainer } from './update.js'
+import { releaseVolumes } from './volumes.js'
 
 /** The engine's {@link Container}: a view on a record on disk and, if this process started it, on its supervisor. */
 export class ContainerHandle implements Container {
@@ -336,7 +337,7 @@ export class ContainerHandle implements Container {
       await killForGood(this.context, this.config, () => waitForExit(this.#paths.socket))
       await this.#settled()
     }
-    await removeContainer(this.context, this.config)
+    await removeContainer(this.context, this.config, options.volumes ?? false)
   }
 
   async close(): Promise<void> {
@@ -398,7 +399,7 @@ export class ContainerHandle implements Container {
 const stateError = (message: string): JubakoError => new JubakoError('ERR_JUBAKO_STATE', message)
 
 /** Removes a container that does not run: record, files, name, and what a killed supervisor left. */
-export async function removeContainer(context: EngineContext, config: ContainerConfig): Promise<void> {
+export async function removeContainer(context: EngineContext, config: ContainerConfig, volumes = false): Promise<void> {
   const { store } = context
   const paths = store.places.of(config.id)
   const cgroup = context.cgroups.open(config.id, { parent: config.cgroupParent ?? context.cgroupParent })
@@ -412,4 +413,5 @@ export async function removeContainer(context: EngineContext, config: ContainerC
   await removeTree(paths.run)
   await store.emptyTrash(config.id)
   if (snapshotKeys(context, current).length > 0) await collectSnapshots(context)
+  await releaseVolumes(context, config.id, config.mounts, volumes || config.autoRemove)
 }

@@ -2,7 +2,7 @@ import type { CgroupHost } from '../cgroups/index.js'
 import type { ImageStore } from '../images/index.js'
 import type { ProcessPlan } from '../native/index.js'
 import type { NetworkConfig, NetworkStore } from '../network/index.js'
-import type { ContainerStore } from '../runtime/index.js'
+import type { ContainerStore, VolumeStore } from '../runtime/index.js'
 import type { Events } from './events.js'
 import type { NetworksApi } from './network-types.js'
 
@@ -23,6 +23,7 @@ export interface EngineContext {
   runRoot: string
   store: ContainerStore
   images: ImageStore
+  volumes: VolumeStore
   cgroups: CgroupHost
   events: Events
   networks: ContextNetworks

@@ -7,9 +7,10 @@ import { type CgroupHost, detectCgroups } from '../cgroups/index.js'
 import { isJubakoError, JubakoError } from '../errors/index.js'
 import { ImageStore, type ResolvedImage } from '../images/index.js'
 import { artefactPath, keepInitIn, type ProcessPlan } from '../native/index.js'
-import { ContainerStore, Places } from '../runtime/index.js'
+import { type ContainerConfig, type ContainerMount, ContainerStore, Places, VolumeStore } from '../runtime/index.js'
 import { type BuildApi, buildApi, buildLayers } from './build.js'
 import { ContainerHandle } from './container.js'
+import { holdMounts } from './container-mounts.js'
 import type { EngineContext } from './context.js'
 import { diskUsage } from './disk-usage.js'
 import type { EngineEvent, EventOptions } from './event-types.js'
@@ -19,7 +20,7 @@ import { managedFiles } from './files.js'
 import { type ImageApi, imageApi, imageUsers } from './images.js'
 import { engineInfo } from './info.js'
 import { inspectImage } from './inspect-image.js'
-import { mergeConfig, newId } from './merge.js'
+import { type MergeContext, mergeConfig, newId } from './merge.js'
 import { checkName, generateName } from './names.js'
 import { networkOf } from './network-config.js'
 import type { NetworksApi } from './network-types.js'
@@ -46,6 +47,8 @@ import type {
   RunOptions,
 } from './types.js'
 import { layerPacker, layerUnpacker } from './unpacker.js'
+import type { VolumeApi } from './volume-types.js'
+import { volumeApi } from './volumes.js'
 
 const defaultRoot = '/var/lib/jubako'
 const defaultRunRoot = '/run/jubako'
@@ -70,6 +73,7 @@ export class Engine {
   readonly snapshots: SnapshotApi
   /** Images from Dockerfiles. */
   readonly build: BuildApi
+  readonly volumes: VolumeApi
   readonly #context: EngineContext
   readonly #owned = new Set<ContainerHandle>()
 
@@ -80,6 +84,7 @@ export class Engine {
     this.networks = context.networks
     this.snapshots = snapshotApi(context)
     this.build = buildApi(context)
+    this.volumes = volumeApi(context)
     this.#context = context
   }
 
@@ -97,6 +102,7 @@ export class Engine {
     const store = new ContainerStore(new Places(root, runRoot))
     store.prepare()
     mkdirSync(`${root}/bin`, { recursive: true, mode: 0o700 })
+    mkdirSync(`${root}/volumes`, { recursive: true, mode: 0o701 })
     keepInitIn(`${root}/bin`)
     const events = new Events(runRoot)
     let cgroups: CgroupHost | undefined
@@ -105,6 +111,7 @@ export class Engine {
       root,
       runRoot,
       store,
+      volumes: new VolumeStore(root, store.places.trash),
       images: ImageStore.open({
         root,
         unpacker: layerUnpacker,
@@ -116,8 +123,8 @@ export class Engine {
         roots: () => {
           const all = store.all()
           return {
-            layers: [...all.map(({ chainId }) => chainId), ...buildLayers(root)].filter((id) => id !== '') as never[],
-            images: all.map(({ imageId }) => imageId as never),
+            layers: [...all.flatMap(chainIdsOf), ...buildLayers(root)].filter((id) => id !== '') as never[],
+            images: all.flatMap(imageIdsOf) as never[],
             snapshots: snapshotsInUse(context),
           }
         },
@@ -296,7 +303,7 @@ export class Engine {
     kind: { id: string; owned: boolean; autoRemove: boolean },
   ): Promise<ContainerHandle> {
     options.signal?.throwIfAborted()
-    const { store, images, cgroups } = this.#context
+    const { images } = this.#context
     if (options.name !== undefined) checkName(options.name)
     const resolved =
       typeof image === 'string'
@@ -309,9 +316,31 @@ export class Engine {
         : resolveSnapshot(this.#context, image.key)
     await immediate()
     const network = await networkOf(this.#context, options)
+    const held = await holdMounts(this.#context, kind.id, resolved, options)
+    try {
+      return await this.#record(image, command, options, { ...kind, mounts: held.mounts, network }, resolved)
+    } catch (error) {
+      await held.giveBack()
+      throw error
+    }
+  }
+
+  async #record(
+    image: string | Snapshot,
+    command: readonly string[],
+    options: CreateOptions,
+    kind: {
+      id: string
+      owned: boolean
+      autoRemove: boolean
+      mounts: ContainerMount[]
+      network: MergeContext['network']
+    },
+    resolved: ResolvedImage,
+  ): Promise<ContainerHandle> {
+    const { store, cgroups, images } = this.#context
     for (let attempt = 0; ; attempt++) {
       const config = mergeConfig(resolved, command, options, {
-        network,
         name: options.name ?? generateName(attempt),
         reference: typeof image === 'string' ? image : image.image,
         root: this.root,
@@ -334,6 +363,11 @@ export class Engine {
     }
   }
 }
+
+/** Everything of an image store that a container needs: its own image and those it mounts. */
+const imagesOf = (config: ContainerConfig) => config.mounts.flatMap((mount) => (mount.type === 'image' ? [mount] : []))
+const chainIdsOf = (config: ContainerConfig) => [config.chainId, ...imagesOf(config).map(({ chainId }) => chainId)]
+const imageIdsOf = (config: ContainerConfig) => [config.imageId, ...imagesOf(config).map(({ imageId }) => imageId)]
 
 function rootOwner(image: ResolvedImage): { mode: number; uid: number; gid: number } {
   const top = image.layers[0]

@@ -3,6 +3,7 @@ import type { ContainerConfig } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
 import { execsOf } from './execs.js'
 import { readHealth } from './health.js'
+import { bindTexts, mountPoint, mountSpecifications } from './inspect-mounts.js'
 import { hostLink, networkSettings, portBindings } from './inspect-network.js'
 import { type Snapshot, snapshotOf } from './state.js'
 
@@ -64,9 +65,7 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
   const throttles = (list: { path: string; rate: number }[] | undefined) =>
     list === undefined ? null : list.map(({ path, rate }) => ({ Path: path, Rate: rate }))
   return {
-    Binds: orNull(
-      config.mounts.flatMap((m) => (m.type === 'bind' ? [`${m.source}:${m.target}${m.readonly ? ':ro' : ''}`] : [])),
-    ),
+    Binds: orNull(bindTexts(config)),
     ContainerIDFile: '',
     LogConfig: { Type: config.logDriver, Config: config.logOptions },
     NetworkMode: config.network,
@@ -74,7 +73,7 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
     RestartPolicy: { Name: config.restart.policy, MaximumRetryCount: config.restart.maxRetries },
     AutoRemove: config.autoRemove,
     VolumeDriver: '',
-    VolumesFrom: null,
+    VolumesFrom: config.volumesFrom ?? null,
     CapAdd: orNull(config.capAdd),
     CapDrop: orNull(config.capDrop),
     CgroupnsMode: config.cgroupns,
@@ -123,13 +122,20 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
     OomKillDisable: r.oomKillDisable ?? false,
     PidsLimit: r.pidsLimit ?? null,
     Ulimits: config.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
-    Tmpfs: Object.fromEntries(
-      config.mounts.flatMap((m) => (m.type === 'tmpfs' ? [[m.target, [...m.flags, ...m.options].join(',')]] : [])),
-    ),
+    ...mountSpecifications(config),
     Init: config.init,
     MaskedPaths: privileged ? null : maskedPaths,
     ReadonlyPaths: privileged ? null : readonlyPaths,
   }
+}
+
+/** Targets of the volumes without a name: the image's and those of `-v`. */
+function volumesOf(config: ContainerConfig): Record<string, object> | null {
+  const given = config.mounts.flatMap((it) =>
+    it.type === 'volume' && it.origin?.text !== undefined && it.anonymous ? [it.target] : [],
+  )
+  const all = [...new Set([...config.volumes, ...given])]
+  return all.length === 0 ? null : Object.fromEntries(all.map((path) => [path, {}]))
 }
 
 /** Docker's `inspect` of a container (Engine API 1.51, ContainerInspectResponse). */
@@ -165,20 +171,7 @@ export function inspectContainer(context: EngineContext, config: ContainerConfig
         WorkDir: paths.work,
       },
     },
-    Mounts: config.mounts.flatMap((m) =>
-      m.type === 'bind'
-        ? [
-            {
-              Type: 'bind',
-              Source: m.source,
-              Destination: m.target,
-              Mode: m.readonly ? 'ro' : '',
-              RW: !m.readonly,
-              Propagation: m.propagation,
-            },
-          ]
-        : [],
-    ),
+    Mounts: config.mounts.map((mount) => mountPoint(context, mount)),
     Config: {
       Hostname: config.hostname,
       Domainname: config.domainname,
@@ -196,7 +189,7 @@ export function inspectContainer(context: EngineContext, config: ContainerConfig
       Cmd: orNull(config.command),
       ...healthcheck(config),
       Image: config.image,
-      Volumes: config.volumes.length === 0 ? null : Object.fromEntries(config.volumes.map((path) => [path, {}])),
+      Volumes: volumesOf(config),
       WorkingDir: config.workdir,
       Entrypoint: orNull(config.entrypoint),
       OnBuild: null,

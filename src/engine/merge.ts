@@ -4,11 +4,10 @@ import { invalidArgument } from '../errors/index.js'
 import type { ResolvedImage } from '../images/index.js'
 import { normaliseCapabilities } from '../oci/capabilities.js'
 import { parseDeviceCgroupRule } from '../oci/devices.js'
-import { type ContainerConfig, type NamespaceMode, rlimitNumbers } from '../runtime/index.js'
+import { type ContainerConfig, type ContainerMount, type NamespaceMode, rlimitNumbers } from '../runtime/index.js'
 import { thisStartTime } from './boot.js'
 import { healthConfig } from './health.js'
 import { logConfig } from './log-options.js'
-import { mergeMounts } from './merge-mounts.js'
 import { portRecord } from './network-config.js'
 import { restartConfig } from './restart-policy.js'
 import { parseSecurityOptions } from './security-options.js'
@@ -167,6 +166,7 @@ export interface MergeContext {
   autoRemove: boolean
   root: string
   network: Pick<ContainerConfig, 'network' | 'endpoints'>
+  mounts: ContainerMount[]
 }
 
 /**
@@ -217,7 +217,8 @@ export function mergeConfig(
     domainname: options.domainname ?? '',
     labels: { ...config.Labels, ...options.labels },
     annotations: { ...options.annotations },
-    mounts: mergeMounts(options.mounts ?? []),
+    mounts: context.mounts,
+    ...(options.volumesFrom !== undefined && { volumesFrom: [...options.volumesFrom] }),
     readonlyRootfs: options.readonlyRootfs ?? false,
     ...context.network,
     pid: namespace('PID', options.pid, []),

@@ -1,17 +1,24 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { setImmediate as immediate } from 'node:timers/promises'
-import { JubakoError } from '../errors/index.js'
 import { AttachMask, closeFd, InitProcess, openPipe, type StreamPlan } from '../native/index.js'
 import { allowAllDevices, defaultDeviceRules, parseDeviceCgroupRule } from '../oci/devices.js'
 import { overlay } from '../overlay/index.js'
-import { type ContainerConfig, hostDevices, planContainer, type Supervised, startSupervised } from '../runtime/index.js'
+import {
+  type ContainerConfig,
+  hostDevices,
+  planContainer,
+  type Supervised,
+  startSupervised,
+  type VolumeRelease,
+} from '../runtime/index.js'
 import { bootId } from './boot.js'
 import type { EngineContext } from './context.js'
 import { healthPlan } from './health.js'
 import { readHost } from './host.js'
 import { joinFlags, openJoins } from './joins.js'
+import { mountSources } from './mount-sources.js'
 import { announceNetworks } from './network-connect.js'
 import { networkError } from './network-error.js'
 import { type NetworkPlan, planNetwork } from './network-run.js'
@@ -77,23 +84,6 @@ export function supervisedStreams(config: { tty: boolean; stdin: boolean }): [St
   return [{ kind: config.stdin ? 'pipe' : 'null' }, { kind: 'pipe' }, { kind: 'pipe' }]
 }
 
-function createBindSources(config: ContainerConfig): void {
-  for (const mount of config.mounts) {
-    if (mount.type !== 'bind' || !mount.createSource) continue
-    try {
-      mkdirSync(mount.source, { recursive: true, mode: 0o755 })
-    } catch (error) {
-      // A file is there already: it is what is mounted.
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
-        throw new JubakoError('ERR_JUBAKO_INVALID_ARGUMENT', `cannot create bind source '${mount.source}'`, {
-          cause: error,
-          hint: 'create the directory yourself',
-        })
-      }
-    }
-  }
-}
-
 /** A supervisor that waits for its plan, and the pipes it was given: made while the plan is still being thought out. */
 export class Launch {
   readonly pipes: StdioPipes | undefined
@@ -121,6 +111,33 @@ export class Launch {
   }
 }
 
+function volumeReleases(context: EngineContext, config: ContainerConfig): VolumeRelease[] {
+  return config.mounts.flatMap((mount) =>
+    mount.type === 'volume'
+      ? [
+          {
+            directory: `${context.volumes.directory}/${mount.name}`,
+            trash: mount.anonymous ? context.volumes.trashOf(mount.name) : null,
+          },
+        ]
+      : [],
+  )
+}
+
+function tellMounts(context: EngineContext, config: ContainerConfig): void {
+  for (const mount of config.mounts) {
+    if (mount.type !== 'volume') continue
+    const attributes = {
+      container: config.id,
+      destination: mount.target,
+      driver: 'local',
+      propagation: '',
+      'read/write': String(!mount.readonly),
+    }
+    context.events.emit({ type: 'volume', action: 'mount', actor: { id: mount.name, attributes } })
+  }
+}
+
 /** Makes the plan of a container's first process and carries it out. */
 export async function startContainer(
   context: EngineContext,
@@ -130,7 +147,7 @@ export async function startContainer(
 ): Promise<Started> {
   const { store, cgroups } = context
   const paths = store.places.of(config.id)
-  createBindSources(config)
+  const sources = await mountSources(context, config)
   const devices = hostDevices(config)
   const rules = config.privileged
     ? [allowAllDevices]
@@ -161,6 +178,7 @@ export async function startContainer(
         volatile: config.autoRemove,
       }),
       cgroup,
+      sources,
       devices,
       host: readHost(),
       streams: pipes?.streams ?? supervisedStreams(config),
@@ -168,7 +186,9 @@ export async function startContainer(
       rows: options.rows ?? 0,
       columns: options.columns ?? 0,
       joins: joins.map(({ kind, mode }, i) => ({ index: launch.firstJoin + i, flags: joinFlags[kind], what: mode })),
-      removal: config.autoRemove ? { trash: store.trashOf(config.id), names: store.places.names } : null,
+      removal: config.autoRemove
+        ? { trash: store.trashOf(config.id), names: store.places.names, volumes: volumeReleases(context, config) }
+        : null,
       events: context.events.planOf(config),
       stopSignal: signalNumber(config.stopSignal),
       health: healthPlan(context, config),
@@ -183,6 +203,7 @@ export async function startContainer(
     await immediate()
     const supervised = await startSupervised(launch.init, plan, `cannot start container ${config.name}`)
     if (network !== undefined) announceNetworks(context, config, network.run)
+    tellMounts(context, config)
     const ends = pipes?.take() ?? supervised.streams
     return { supervised, stdin: ends.stdin, stdout: ends.stdout, stderr: ends.stderr }
   } catch (error) {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { ContainerConfig, ExitInfo } from '../runtime/index.js'
+import type { ContainerConfig, ContainerMount, ExitInfo } from '../runtime/index.js'
 import { bootId } from './boot.js'
 import type { EngineContext } from './context.js'
 import { readHealth } from './health.js'
@@ -91,8 +91,16 @@ export function summaryOf(context: EngineContext, config: ContainerConfig): Cont
     restartCount: snapshot.restartCount,
     labels: config.labels,
     pid: snapshot.pid,
-    mounts: config.mounts.map((mount) => (mount.type === 'bind' ? mount.source : mount.target)),
+    mounts: config.mounts.map(mountName),
+    mountTargets: config.mounts.map(({ target }) => target),
+    localVolumes: config.mounts.filter(({ type }) => type === 'volume').length,
     networks: networkNames(context, config),
     ports: portSummary(context, config),
   }
+}
+
+/** What `ps` shows of a mount. */
+function mountName(mount: ContainerMount): string {
+  if (mount.type === 'volume') return mount.name
+  return mount.type === 'tmpfs' ? '' : mount.source
 }

@@ -12,6 +12,7 @@ import type { RegistryAuth, RegistrySettings } from './image-types.js'
 import type { HealthOptions, HealthStatus, RestartPolicy, UpdateOptions } from './life-types.js'
 import type { NetworkOptions } from './network-types.js'
 import type { CommitOptions, CommittedImage, Snapshot, SnapshotOptions } from './snapshot-types.js'
+import type { MountOption } from './volume-types.js'
 
 export type * from './container-types.js'
 export type { EngineEvent, EventOptions } from './event-types.js'
@@ -19,6 +20,7 @@ export type * from './image-types.js'
 export type { Health, HealthOptions, HealthStatus, RestartPolicy, UpdateOptions } from './life-types.js'
 export type { ManifestApi, ManifestCallOptions } from './manifests.js'
 export type * from './snapshot-types.js'
+export type * from './volume-types.js'
 
 /** Options of `Engine.open`. No environment variable is read by the library. */
 export interface EngineOptions {
@@ -34,28 +36,6 @@ export interface EngineOptions {
    * Default false.
    */
   dropBlobs?: boolean
-}
-
-/** A bind mount, tmpfs or (later) volume. Docker's `--mount` keys in camel case. */
-export interface MountOption {
-  type: 'bind' | 'tmpfs'
-  /** Absolute host path (bind only). */
-  source?: string
-  /** Absolute path in the container. */
-  target: string
-  readonly?: boolean
-  /** Bind only. Default `rprivate`. */
-  propagation?: 'private' | 'rprivate' | 'shared' | 'rshared' | 'slave' | 'rslave'
-  /** Bind only: what is mounted below the source comes along. Default true. */
-  recursive?: boolean
-  /** Bind only: create a missing source directory (what `-v` does). Default false: a missing source is an error. */
-  createSource?: boolean
-  /** tmpfs only: bytes. Default: half of the memory, as the kernel has it. */
-  size?: number
-  /** tmpfs only: mode bits. Default 0o1777. */
-  mode?: number
-  /** tmpfs only: further mount options as `--tmpfs` takes them (`exec`, `uid=1000`, ...). */
-  options?: string[]
 }
 
 export interface DeviceOption {
@@ -133,6 +113,10 @@ export interface CreateOptions extends ResourceOptions, NetworkOptions {
   labels?: Record<string, string>
   annotations?: Record<string, string>
   mounts?: MountOption[]
+  /** Mounts of other containers: `name or id[:ro|rw]`. */
+  volumesFrom?: string[]
+  /** Driver of volumes that are made for this container. Only `local`. */
+  volumeDriver?: string
   readonlyRootfs?: boolean
   /** `host` or `container:<id>`. Default: a namespace of its own. */
   pid?: string
@@ -231,6 +215,10 @@ export interface ContainerSummary {
   /** pid on the host while running, else 0. */
   pid: number
   mounts: string[]
+  /** Targets of the mounts, for filters. */
+  mountTargets: string[]
+  /** Number of volumes. */
+  localVolumes: number
   networks: string[]
   /** Published and declared ports. */
   ports: PortSummary[]

@@ -63,6 +63,10 @@ export const steps = {
   'memory-file': 120,
   'bind-in': 121,
   'clean-stubs': 122,
+  'mount-volume': 110,
+  'mount-device': 111,
+  'mount-image': 112,
+  'volume-release': 113,
 } as const
 
 export type StepName = keyof typeof steps

@@ -12,7 +12,57 @@ export interface BindMount {
   recursive: boolean
   propagation: string
   createSource: boolean
+  /** Read-only reaches what is mounted below the source. Absent: true. */
+  recursiveReadonly?: boolean
+  ids?: IdMap
+  origin?: MountOrigin
 }
+
+/** Lines of uid_map(5): the id on the disk, the id it is shown as, how many. */
+export interface IdMap {
+  uids: string
+  gids: string
+}
+
+/** How the user wrote a mount; inspect shows it. */
+export interface MountOrigin {
+  /** A `-v` as it was given; absent for `--mount`. */
+  text?: string
+  /** Options after the target, as docker's inspect shows them. */
+  mode: string
+  /** From `--volumes-from`, or from the image. */
+  inherited?: true
+}
+
+export interface VolumeMount {
+  type: 'volume'
+  name: string
+  /** It has no name of its own: it goes with its last container. */
+  anonymous: boolean
+  target: string
+  readonly: boolean
+  /** First use copies the image's content. */
+  copy: boolean
+  /** Directory or file inside the volume; empty: all of it. */
+  subpath: string
+  ids?: IdMap
+  origin?: MountOrigin
+}
+
+export interface ImageMount {
+  type: 'image'
+  /** As the caller named it. */
+  source: string
+  imageId: string
+  chainId: string
+  /** Layer directories below the data root, topmost first. */
+  layers: string[]
+  target: string
+  readonly: boolean
+  subpath: string
+}
+
+export type ContainerMount = BindMount | TmpfsMount | VolumeMount | ImageMount
 
 export interface TmpfsMount {
   type: 'tmpfs'
@@ -22,6 +72,8 @@ export interface TmpfsMount {
   options: string[]
   /** Flags: `nosuid`, `nodev`, `noexec`, `ro`. */
   flags: string[]
+  /** As `--tmpfs` has it; absent for `--mount`. */
+  text?: string
 }
 
 export interface DeviceMount {
@@ -80,7 +132,9 @@ export interface ContainerConfig {
   domainname: string
   labels: Record<string, string>
   annotations: Record<string, string>
-  mounts: (BindMount | TmpfsMount)[]
+  mounts: ContainerMount[]
+  /** As `--volumes-from` named them. */
+  volumesFrom?: string[]
   readonlyRootfs: boolean
   /** `host`, `container:<id>`, `none`, or the first network as the caller named it. */
   network: string

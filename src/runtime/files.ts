@@ -6,6 +6,7 @@ import type { ContainerConfig } from './config.js'
 import { Clone } from './flags.js'
 import type { ContainerPaths } from './paths.js'
 import { userMountSteps } from './plan-mounts.js'
+import type { MountSource } from './plan-volumes.js'
 
 const jobs = { find: 0, pack: 1, unpack: 2 } as const
 
@@ -47,13 +48,18 @@ export interface FoundPath {
 export const planJoinedRoot: readonly Step[] = [['join-namespace', 0, BigInt(Clone.newMount), 'container']]
 
 /** The root of a container that does not run, with what is bound into it. */
-export function planStoppedRoot(config: ContainerConfig, paths: ContainerPaths, root: Mount): Step[] {
-  const bound = { ...config, mounts: config.mounts.filter(({ type }) => type !== 'tmpfs') }
+export function planStoppedRoot(
+  config: ContainerConfig,
+  paths: ContainerPaths,
+  root: Mount,
+  sources: ReadonlyMap<string, MountSource>,
+): Step[] {
+  const bound = config.mounts.filter(({ type }) => type !== 'tmpfs')
   return [
     ['root-propagation', BigInt(0x4000 | (1 << 18))],
     ['root-overlay', root.lowers, root.upper ?? '', root.work ?? '', root.options, 0, paths.directory],
     ['root-attach', paths.directory],
-    ...userMountSteps(bound),
+    ...userMountSteps(bound, sources),
     ['pivot-root'],
     ...(config.readonlyRootfs ? [['mount-readonly', '/'] as const] : []),
   ]

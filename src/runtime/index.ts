@@ -2,13 +2,17 @@
 export {
   type BindMount,
   type ContainerConfig,
+  type ContainerMount,
   type DeviceMount,
   type HealthConfig,
+  type IdMap,
+  type ImageMount,
   type NamespaceMode,
   ownsNetwork,
   type RestartConfig,
   type TmpfsMount,
   type Ulimit,
+  type VolumeMount,
 } from './config.js'
 export {
   connectIfRunning,
@@ -25,9 +29,12 @@ export { Clone, rlimitNumbers } from './flags.js'
 export type { LogLine } from './log-line.js'
 export { followLog, readLog } from './log-reader.js'
 export { type ContainerPaths, Places } from './paths.js'
-export { type Host, planContainer } from './plan.js'
+export { type Host, planContainer, type VolumeRelease } from './plan.js'
 export { planExec } from './plan-exec.js'
 export { type HostDevice, hostDevices } from './plan-mounts.js'
+export type { MountSource } from './plan-volumes.js'
 export { withResolvers } from './resolvers.js'
 export { ContainerStore, type ManagedFiles, readJson } from './store.js'
 export { type Supervised, startSupervised } from './supervised.js'
+export { checkVolumeOptions, deviceVolume } from './volume-options.js'
+export { checkVolumeName, type NewVolume, type VolumeRecord, VolumeStore } from './volume-store.js'

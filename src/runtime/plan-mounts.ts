@@ -5,20 +5,12 @@ import type { Step } from '../native/plan.js'
 import { type DeviceNode, type DeviceRule, defaultDeviceNodes } from '../oci/devices.js'
 import { maskedPaths, readonlyPaths, thermalThrottlePath } from '../oci/paths.js'
 import type { Mount } from '../overlay/index.js'
-import type { BindMount, ContainerConfig, TmpfsMount } from './config.js'
+import type { ContainerConfig, ContainerMount, TmpfsMount } from './config.js'
 import { Attr, Ms } from './flags.js'
 import type { ContainerPaths } from './paths.js'
+import { bindMountStep, imageMountStep, type MountSource, volumeMountStep } from './plan-volumes.js'
 
 const guarded = Attr.nosuid | Attr.noexec | Attr.nodev
-const propagations: Readonly<Record<string, number>> = {
-  private: Ms.private,
-  rprivate: Ms.private,
-  shared: Ms.shared,
-  rshared: Ms.shared,
-  slave: Ms.slave,
-  rslave: Ms.slave,
-}
-
 const plain = true
 const mount = (
   type: string,
@@ -210,17 +202,6 @@ function nodesBelow(hostPath: string, containerPath: string, permissions: string
   ]
 }
 
-/** /etc/hosts, /etc/hostname and /etc/resolv.conf, which the engine keeps. */
-export function managedFileSteps(config: ContainerConfig, paths: ContainerPaths): Step[] {
-  const own = new Set(config.mounts.map(({ target }) => target))
-  const files: [string, string][] = [
-    [paths.resolvConf, '/etc/resolv.conf'],
-    [paths.hostname, '/etc/hostname'],
-    [paths.hosts, '/etc/hosts'],
-  ]
-  return files.filter(([, target]) => !own.has(target)).map(([source, target]) => bind(source, target))
-}
-
 const tmpfsFlag: Readonly<Record<string, number>> = {
   ro: Attr.readonly,
   nosuid: Attr.nosuid,
@@ -228,20 +209,49 @@ const tmpfsFlag: Readonly<Record<string, number>> = {
   noexec: Attr.noexec,
 }
 
-/** What the user mounts, parents before children. */
-export function userMountSteps(config: ContainerConfig): Step[] {
-  const depth = ({ target }: { target: string }) => target.split('/').filter((part) => part !== '').length
-  return [...config.mounts]
-    .sort((a, b) => depth(a) - depth(b))
-    .map((it) => (it.type === 'bind' ? bindStep(it) : tmpfsStep(it)))
+/** /etc/hosts, /etc/hostname and /etc/resolv.conf, which the engine keeps, and what the user mounts, parents first. */
+export function fileMountSteps(
+  config: ContainerConfig,
+  paths: ContainerPaths,
+  sources: ReadonlyMap<string, MountSource>,
+): Step[] {
+  const own = new Set(config.mounts.map(({ target }) => target))
+  const managed = [
+    ['/etc/resolv.conf', paths.resolvConf],
+    ['/etc/hostname', paths.hostname],
+    ['/etc/hosts', paths.hosts],
+  ] as const
+  const all: { target: string; step: Step }[] = [
+    ...managed
+      .filter(([target]) => !own.has(target))
+      .map(([target, source]) => ({ target, step: bind(source, target) })),
+    ...config.mounts.map((it) => ({ target: it.target, step: userMountStep(it, sources.get(it.target)) })),
+  ]
+  return parentsFirst(all)
 }
 
-function bindStep(it: BindMount): Step {
-  return bind(it.source, it.target, {
-    recursive: it.recursive,
-    attributes: it.readonly ? Attr.readonly : 0,
-    propagation: propagations[it.propagation] ?? Ms.private,
-  })
+/** What the user mounts, without content that is copied into new volumes. */
+export function userMountSteps(mounts: readonly ContainerMount[], sources: ReadonlyMap<string, MountSource>): Step[] {
+  return parentsFirst(
+    mounts.map((it) => ({
+      target: it.target,
+      step: userMountStep(it.type === 'volume' ? { ...it, copy: false } : it, sources.get(it.target)),
+    })),
+  )
+}
+
+function parentsFirst(all: { target: string; step: Step }[]): Step[] {
+  const depth = ({ target }: { target: string }) => target.split('/').filter((part) => part !== '').length
+  return all.sort((a, b) => depth(a) - depth(b)).map(({ step }) => step)
+}
+
+function userMountStep(it: ContainerMount, source: MountSource | undefined): Step {
+  if (it.type === 'tmpfs') return tmpfsStep(it)
+  if (source === undefined) throw new TypeError(`no source of the mount on ${it.target}`)
+  if (it.type === 'volume') return volumeMountStep(it, source)
+  if (it.type === 'image' && source.type === 'image') return imageMountStep(it, source)
+  if (it.type === 'bind' && source.type === 'bind') return bindMountStep(it, source)
+  throw new TypeError(`no source of the mount on ${it.target}`)
 }
 
 function tmpfsStep(it: TmpfsMount): Step {

@@ -16,13 +16,13 @@ import type { ContainerPaths } from './paths.js'
 import {
   cgroupMountSteps,
   deviceSteps,
+  fileMountSteps,
   type HostDevice,
-  managedFileSteps,
   protectionSteps,
   rootSteps,
   systemMountSteps,
-  userMountSteps,
 } from './plan-mounts.js'
+import type { MountSource } from './plan-volumes.js'
 
 /** What this host gives: read once by the engine. */
 export interface Host {
@@ -32,11 +32,20 @@ export interface Host {
   kernelRelease: string
 }
 
+/** A volume that a container gives back at its end: an anonymous one goes with its last container. */
+export interface VolumeRelease {
+  directory: string
+  /** Where it waits for its deletion; null: it stays. */
+  trash: string | null
+}
+
 export interface PlanInput {
   config: ContainerConfig
   paths: ContainerPaths
   root: Mount
   cgroup: CgroupPlan
+  /** What volumes, images and binds are, by the target. */
+  sources: ReadonlyMap<string, MountSource>
   devices: readonly HostDevice[]
   host: Host
   streams: readonly [StreamPlan, StreamPlan, StreamPlan]
@@ -46,7 +55,7 @@ export interface PlanInput {
   /** Descriptors passed for namespaces of other containers, by their place in the list: pidfds. */
   joins: readonly { index: number; flags: number; what: string }[]
   /** For a container that is removed at its end: where its directory waits for deletion, and its name's link. */
-  removal: { trash: string; names: string } | null
+  removal: { trash: string; names: string; volumes: readonly VolumeRelease[] } | null
   stopSignal: number
   health: HealthPlan | null
   events: EventPlan | null
@@ -155,8 +164,7 @@ function childSteps(input: PlanInput): Step[] {
     ['keyring', config.id],
     ...rootSteps(input.root, config, paths.run),
     ...systemMountSteps(config),
-    ...managedFileSteps(config, paths),
-    ...userMountSteps(config),
+    ...fileMountSteps(config, paths, input.sources),
     ...deviceSteps(config, input.devices),
     ['session'],
     ...protectionSteps(config),
@@ -228,6 +236,12 @@ function endSteps({ config, paths, removal, events, network }: PlanInput): Step[
       : [
           ['release-name', removal.names, paths.directory, config.name, config.id] as const,
           ['remove-tree', paths.directory, removal.trash] as const,
+          ...removal.volumes.map(
+            ({ directory, trash }): Step =>
+              trash === null
+                ? ['unlink', `${directory}/users/${config.id}`]
+                : ['volume-release', directory, config.id, trash],
+          ),
         ]),
     ...(removal === null || events === null ? [] : [['event', '"destroy"'] as const]),
     ['remove-tree', paths.execs, `${paths.execs}.gone`],

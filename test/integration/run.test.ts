@@ -92,8 +92,7 @@ t.test('mounts', async (t) => {
   t.match(bound.stdout, /^from the hostrc=1\n1\n.* 1024 /)
   await t.rejects(it.engine.run(it.image, ['true'], { mounts: [{ type: 'bind', source: '/nosuch', target: '/in' }] }), {
     code: 'ERR_JUBAKO_INVALID_ARGUMENT',
-    step: 'bind',
-    path: '/nosuch',
+    message: 'invalid mount config for type "bind": bind source path does not exist: /nosuch',
   })
   await t.rejects(it.engine.run(it.image, ['true'], { mounts: [{ type: 'tmpfs', target: '/proc/x' }] }), {
     code: 'ERR_JUBAKO_INVALID_ARGUMENT',

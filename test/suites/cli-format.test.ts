@@ -26,6 +26,8 @@ const container: ContainerSummary = {
   labels: { b: '2', a: '1' },
   pid: 7,
   mounts: ['/a/rather/long/source'],
+  mountTargets: [],
+  localVolumes: 0,
   networks: ['none'],
   ports: [],
 }

@@ -78,15 +78,17 @@ const MAKES: [argv: string[], options: CreateOptions][] = [
   [['--memory-swappiness', '0'], { memorySwappiness: 0 }],
   [['--memory-swappiness', '-1'], {}],
   [
-    ['--mount', 'type=tmpfs,dst=/m', '-v', '/a:/b', '--tmpfs', '/t'],
+    ['--mount', 'type=tmpfs,dst=/m', '-v', '/a:/b', '--tmpfs', '/t', '-v', 'n:/n', '-v', 'o:/n'],
     {
       mounts: [
-        { type: 'bind', source: '/a', target: '/b', createSource: true },
+        { type: 'bind', source: '/a', target: '/b', createSource: true, text: '/a:/b' },
+        { type: 'volume', source: 'o', target: '/n', text: 'o:/n' },
         { type: 'tmpfs', target: '/m' },
-        { type: 'tmpfs', target: '/t' },
+        { type: 'tmpfs', target: '/t', text: '/t' },
       ],
     },
   ],
+  [['--volumes-from', 'a:ro', '--volume-driver', 'local'], { volumesFrom: ['a:ro'], volumeDriver: 'local' }],
   [['--name', 'n'], { name: 'n' }],
   [['--net', 'host'], { network: 'host' }],
   [['--network', 'a', '--network', 'name=b,alias=c'], { networks: [{ name: 'a' }, { name: 'b', aliases: ['c'] }] }],

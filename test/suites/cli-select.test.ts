@@ -22,6 +22,8 @@ const container = (name: string, createdAt: number, more: Partial<ContainerSumma
   labels: {},
   pid: 1,
   mounts: [],
+  mountTargets: [],
+  localVolumes: 0,
   networks: ['none'],
   ports: [],
   ...more,

@@ -22,7 +22,7 @@ export const absentCommands: readonly AbsentCommand[] = [
   missing('it is not built yet', 'system df'),
   missing('it is not built yet; see container prune', 'system prune'),
   missing('there is no API socket yet', 'system dial-stdio'),
-  missing('volumes are not built yet; use bind mounts', 'volume'),
+  refused(cluster, 'volume update'),
   missing('checkpoints are not built yet', 'checkpoint'),
   missing('it is not built yet', 'compose'),
   refused(client, 'context'),

@@ -20,8 +20,8 @@ export const command: Command = {
         '',
         'type',
         'string',
-        'Kind of object: container, image or network',
-        { parse: oneOf('', 'container', 'image', 'network'), late: true },
+        'Kind of object: container, image, network or volume',
+        { parse: oneOf('', 'container', 'image', 'network', 'volume'), late: true },
       ],
     ],
   },
@@ -31,6 +31,8 @@ export const command: Command = {
     const inspect = async (name: string): Promise<Record<string, unknown>> => {
       if (type === 'image') return engine.inspectImage(name)
       if (type === 'network') return inspectNetwork(engine, name)
+      const volume = async () => (await engine.volumes.get(name)).inspect()
+      if (type === 'volume') return volume()
       if (type === 'container') return inspectContainer(engine, name, flags.bool('size'))
       try {
         return await inspectContainer(engine, name, flags.bool('size'))
@@ -44,6 +46,11 @@ export const command: Command = {
       }
       try {
         return await inspectNetwork(engine, name)
+      } catch (error) {
+        if (!isJubakoError(error, 'ERR_JUBAKO_NOT_FOUND')) throw error
+      }
+      try {
+        return await volume()
       } catch (error) {
         if (!isJubakoError(error, 'ERR_JUBAKO_NOT_FOUND')) throw error
         throw new JubakoError('ERR_JUBAKO_NOT_FOUND', `No such object: ${name}`)

@@ -67,6 +67,11 @@ export const commands: readonly CommandEntry[] = [
   entry(['network disconnect'], 'Disconnect a container from a network', () => import('./network-disconnect.js')),
   entry(['completion'], 'Write a shell completion script', () => import('./completion.js')),
   entry(['man'], 'Write manual pages', () => import('./man.js')),
+  entry(['volume create'], 'Create a volume', () => import('./volume-create.js')),
+  entry(['volume inspect'], 'Show details of volumes', () => import('./volume-inspect.js')),
+  entry(['volume ls', 'volume list'], 'List volumes', () => import('./volume-ls.js')),
+  entry(['volume prune'], 'Remove unused local volumes', () => import('./volume-prune.js')),
+  entry(['volume rm', 'volume remove'], 'Remove one or more volumes', () => import('./volume-rm.js')),
   entry(['version'], 'Show the version', () => import('./version.js')),
   entry(['info', 'system info'], 'Show the state of the engine', () => import('./info.js')),
 ]

@@ -29,7 +29,6 @@ import {
 import type { FlagExtra, FlagRow } from './spec.js'
 
 const windows: FlagExtra = { status: 'refused', reason: 'it exists on Windows only', hidden: true }
-const volumes: FlagExtra = { status: 'missing', reason: 'volumes are not built yet' }
 const realtime: FlagExtra = { status: 'refused', reason: 'real-time group scheduling has no controller in cgroup v2' }
 const env = (text: string) => parseEnv(text, (name) => process.env[name])
 /** Checked here, passed on as written. */
@@ -142,7 +141,7 @@ export const createFlags: readonly FlagRow[] = [
     '',
     'mount',
     'mount',
-    'Attach a file system (type=bind|tmpfs,source=...,target=...)',
+    'Attach a file system (type=volume|bind|tmpfs|image,source=...,target=...)',
     { parse: (text) => parseMount(text, process.cwd()) },
   ],
   ['', 'name', 'string', "Container's name"],
@@ -225,10 +224,10 @@ export const createFlags: readonly FlagRow[] = [
     'v',
     'volume',
     'list',
-    'Mount a directory or file of the host (source:target[:options])',
+    'Mount a volume, or a directory or file of the host ([source:]target[:options])',
     { parse: (text) => parseVolume(text, process.cwd()) },
   ],
-  ['', 'volume-driver', 'string', 'Volume driver', volumes],
-  ['', 'volumes-from', 'list', 'Mount the volumes of another container', volumes],
+  ['', 'volume-driver', 'string', 'Volume driver (only local)'],
+  ['', 'volumes-from', 'list', 'Mount the volumes of another container (name[:ro])'],
   ['w', 'workdir', 'string', 'Working directory'],
 ]

@@ -56,6 +56,7 @@ const PLAIN: readonly (readonly [flag: string, option: Text])[] = [
   ['user', 'user'],
   ['userns', 'userns'],
   ['uts', 'uts'],
+  ['volume-driver', 'volumeDriver'],
   ['workdir', 'workdir'],
 ]
 
@@ -74,6 +75,7 @@ const LISTS: readonly (readonly [flag: string, option: Text])[] = [
   ['link', 'links'],
   ['network-alias', 'networkAliases'],
   ['security-opt', 'securityOpt'],
+  ['volumes-from', 'volumesFrom'],
 ]
 
 /** Repeated `key=value` flags. */
@@ -105,7 +107,7 @@ export function createOptions(flags: ParsedArgs): CreateOptions {
 function composed(flags: ParsedArgs): CreateOptions {
   const options: CreateOptions = {}
   const mounts = [
-    ...flags.list<MountOption>('volume'),
+    ...lastOfTarget(flags.list<MountOption>('volume')),
     ...flags.list<MountOption>('mount'),
     ...flags.list<MountOption>('tmpfs'),
   ]
@@ -163,4 +165,9 @@ function fileLines(flags: ParsedArgs, flag: string, bare: (name: string) => stri
 
 function toRecord<V>(pairs: readonly (readonly [string, V])[]): Record<string, V> {
   return Object.assign(Object.create(null), Object.fromEntries(pairs))
+}
+
+/** As docker has it: of several `-v` on one target the last counts; any other repetition is an error. */
+function lastOfTarget(mounts: readonly MountOption[]): MountOption[] {
+  return [...new Map(mounts.map((mount) => [mount.target, mount])).values()]
 }

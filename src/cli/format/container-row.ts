@@ -50,7 +50,7 @@ export function containerRow(
     Image: container.image === '' ? '<no image>' : container.image,
     Label: (name: string) => (Object.hasOwn(container.labels, name) ? container.labels[name] : ''),
     Labels: labels.map(([key, value]) => `${key}=${value}`).join(','),
-    LocalVolumes: '0',
+    LocalVolumes: String(container.localVolumes),
     Mounts: container.mounts.map((mount) => (truncate ? ellipsis(mount, 15) : mount)).join(','),
     Names: container.name,
     Networks: container.networks.join(','),

@@ -65,7 +65,7 @@ const rules: Readonly<Record<string, Rule>> = {
     return (container) => container.createdAt > at
   },
   network: (value) => (container) => container.networks.includes(value),
-  volume: (value) => (container) => container.mounts.includes(value),
+  volume: (value) => (container) => container.mounts.includes(value) || container.mountTargets.includes(value),
   health: (value) => {
     if (!healths.has(value))
       throw invalidArgument(`invalid filter 'health=${value}'`, { hint: [...healths].join(', ') })

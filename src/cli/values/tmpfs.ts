@@ -6,7 +6,7 @@ export function parseTmpfs(text: string): MountOption {
   const colon = text.indexOf(':')
   const target = colon < 0 ? text : text.slice(0, colon)
   if (!target.startsWith('/')) throw new Error(`invalid tmpfs path: '${target}' must be absolute`)
-  const mount: MountOption = { type: 'tmpfs', target }
+  const mount: MountOption = { type: 'tmpfs', target, text }
   const others: string[] = []
   for (const option of colon < 0 ? [] : text.slice(colon + 1).split(',')) {
     const [key, value = ''] = option.split('=', 2) as [string, string?]
