@@ -8,6 +8,7 @@ import { documentText, sectionText } from './report.js'
 import { buildSection } from './sections/build.js'
 import { growthSection } from './sections/growth.js'
 import { memorySection } from './sections/memory.js'
+import { networkSection } from './sections/network.js'
 import { processSection } from './sections/process.js'
 import { shellSection } from './sections/shell.js'
 import { startSection } from './sections/start.js'
@@ -19,6 +20,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   process: processSection,
   memory: memorySection,
   shell: shellSection,
+  network: networkSection,
   unpack: unpackSection,
   build: buildSection,
 }
