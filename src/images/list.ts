@@ -5,6 +5,15 @@ import type { ImageSummary } from './types.js'
 
 /** All images with their names, newest first. */
 export function summarize(records: Records): ImageSummary[] {
+  return records.derive(summaries).map(copy)
+}
+
+/** The callers' own, to do with as they like. */
+function copy(one: ImageSummary): ImageSummary {
+  return { ...one, tags: [...one.tags], digests: [...one.digests], labels: { ...one.labels } }
+}
+
+function summaries(records: Records): ImageSummary[] {
   const names = new Map<string, ReferenceRecord[]>()
   for (const record of records.references()) {
     const list = names.get(record.imageId)

@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { unlink } from 'node:fs/promises'
-import { join } from 'node:path'
 import { isTemporaryName, syncDirectory, writeFileDurably } from '../content/index.js'
 import { type ChainId, type Descriptor, type Digest, type ImageId, isDigest, type Platform } from '../oci/index.js'
 import { isImageFile, type Layout } from './layout.js'
@@ -44,13 +43,30 @@ interface Cached {
   value: unknown
 }
 
+/** All records, as the directory was at one moment. */
+interface Listing {
+  mtimeNs: bigint
+  references: ReferenceRecord[]
+  images: ImageRecord[]
+  /** What was made of them. */
+  derived: Map<(records: Records) => unknown, unknown>
+}
+
 /**
- * The store's small facts: a file each, replaced by rename. Reads are cached by inode and time, so what another process
- * changes is seen. A damaged file counts as absent.
+ * Times of a directory have the grain of the kernel's clock: one that changed so shortly before it was read may have
+ * changed again in the same tick.
+ */
+const SETTLED_NS = 100_000_000n
+
+/**
+ * The store's small facts: a file each, replaced by rename. Reads are cached by inode and time, lists by the time of the
+ * directory, so what another process changes is seen. A damaged file counts as absent.
  */
 export class Records {
   readonly #layout: Layout
   readonly #cache = new Map<string, Cached>()
+  #listing: Listing | undefined
+  #pinned: Listing | undefined
 
   constructor(layout: Layout) {
     this.#layout = layout
@@ -65,11 +81,27 @@ export class Records {
   }
 
   references(): ReferenceRecord[] {
-    return this.#all((name) => !isImageFile(name), isReferenceRecord)
+    return [...this.#list().references]
   }
 
   images(): ImageRecord[] {
-    return this.#all(isImageFile, isImageRecord)
+    return [...this.#list().images]
+  }
+
+  /** What `make` makes of all records; made again only when one has changed. The result is shared: do not alter it. */
+  derive<T>(make: (records: Records) => T): T {
+    const listing = this.#list()
+    const known = listing.derived.get(make)
+    if (known !== undefined) return known as T
+    // What is made asks for the records again, and is done before anybody else has a turn.
+    this.#pinned = listing
+    try {
+      const made = make(this)
+      listing.derived.set(make, made)
+      return made
+    } finally {
+      this.#pinned = undefined
+    }
   }
 
   async writeReference(record: ReferenceRecord): Promise<void> {
@@ -96,11 +128,21 @@ export class Records {
     await syncDirectory(this.#layout.images)
   }
 
-  #all<T>(wanted: (name: string) => boolean, valid: (value: unknown) => value is T): T[] {
-    return readdirSync(this.#layout.images)
-      .filter((name) => name.endsWith('.json') && !isTemporaryName(name) && wanted(name))
-      .map((name) => this.#read(join(this.#layout.images, name), valid))
-      .filter((record) => record !== undefined)
+  #list(): Listing {
+    if (this.#pinned !== undefined) return this.#pinned
+    const { images: directory } = this.#layout
+    const { mtimeNs } = statSync(directory, { bigint: true })
+    if (this.#listing?.mtimeNs === mtimeNs) return this.#listing
+    const settled = BigInt(Date.now()) * 1_000_000n - mtimeNs > SETTLED_NS
+    const listing: Listing = { mtimeNs, references: [], images: [], derived: new Map() }
+    for (const name of readdirSync(directory)) {
+      if (!name.endsWith('.json') || isTemporaryName(name)) continue
+      const path = `${directory}/${name}`
+      if (isImageFile(name)) add(listing.images, parse(path, isImageRecord))
+      else add(listing.references, parse(path, isReferenceRecord))
+    }
+    this.#listing = settled ? listing : undefined
+    return listing
   }
 
   #read<T>(path: string, valid: (value: unknown) => value is T): T | undefined {
@@ -117,6 +159,10 @@ export class Records {
     this.#cache.set(path, { ino: info.ino, mtimeMs: info.mtimeMs, ctimeMs: info.ctimeMs, value })
     return value
   }
+}
+
+function add<T>(list: T[], record: T | undefined): void {
+  if (record !== undefined) list.push(record)
 }
 
 export function serialize(record: ReferenceRecord | ImageRecord): string {
@@ -156,6 +202,17 @@ function isImageRecord(value: unknown): value is ImageRecord {
   )
 }
 
+/** Digests that were looked at: images share most of theirs, and each is in several records. */
+const known = new Set<string>()
+const KNOWN_LIMIT = 100_000
+
 function isDigestList(value: unknown): value is Digest[] {
-  return Array.isArray(value) && value.every(isDigest)
+  return Array.isArray(value) && value.every((item) => known.has(item as string) || isNewDigest(item))
+}
+
+function isNewDigest(value: unknown): boolean {
+  if (!isDigest(value)) return false
+  if (known.size >= KNOWN_LIMIT) known.clear()
+  known.add(value)
+  return true
 }
