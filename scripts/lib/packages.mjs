@@ -45,7 +45,6 @@ export const TEST_PACKAGES = [
   { package: 'podman', command: 'podman', reason: 'another engine that runs what is pushed and saved here' },
   { package: 'buildah', command: 'buildah', reason: 'a maker of images that run here' },
   { package: 'umoci', command: 'umoci', reason: 'a second opinion on image layouts' },
-  { package: 'buildah', command: 'buildah', reason: 'builds the same Dockerfiles, to compare the results' },
   { package: 'docker-registry', command: 'docker-registry', reason: 'a real registry to pull from' },
   { package: 'openssl', command: 'openssl', reason: 'certificates for the https registry' },
   { package: 'iproute2', command: 'ip', reason: 'network state before and after, for the leak check' },

@@ -27,6 +27,7 @@ import { pathsOf, type Work } from './work.js'
 export class Builder {
   readonly cache: StepCache
   readonly #parts: BuilderParts
+  #swept: Promise<void> | undefined
 
   constructor(parts: BuilderParts) {
     this.#parts = parts
@@ -37,8 +38,10 @@ export class Builder {
    * @throws BuildError, DockerfileError with the place in the Dockerfile; JubakoError
    */
   async build(options: BuildOptions): Promise<BuildResult> {
-    const build = new Build(this.#parts, this.cache, options)
-    return build.run()
+    // What killed builds left goes before the first of this one's.
+    this.#swept ??= this.cache.sweep()
+    await this.#swept
+    return new Build(this.#parts, this.cache, options).run()
   }
 
   /** The build checks alone: nothing is built. */

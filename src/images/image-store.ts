@@ -5,6 +5,7 @@ import { syncFileSystem } from '../native/storage.js'
 import {
   type ChainId,
   type Digest,
+  digestOf,
   familiarReference,
   favorDigest,
   formatReference,
@@ -348,6 +349,12 @@ export class ImageStore {
   /** Makes an image of layers that a build made. */
   async adopt(image: BuiltImage): Promise<ImageId> {
     const { content, layers } = this
+    const same = this.#records.image(digestOf(image.config) as ImageId)
+    const named = image.references.every(
+      (reference) => this.#records.reference(formatReference(reference))?.imageId === same?.imageId,
+    )
+    // Built again and nothing new: not even a lease is needed.
+    if (same?.chainIds.every((chainId) => layers.has(chainId)) && named) return same.imageId
     const assign = (record: ReferenceRecord) => this.#assign(record)
     const id = await this.#leased((lease) =>
       adoptImage({ content, layers, records: this.#records, lease, assign }, image),

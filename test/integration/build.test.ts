@@ -1,8 +1,11 @@
 // lanes: host
 import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { Engine } from '../../src/engine/engine.js'
 import { testBuilder } from '../helpers/build.js'
+import { CHECKOUT } from '../helpers/checkout.js'
 import { watchLeaks } from '../helpers/leaks.js'
 
 t.test('stages, steps, secrets and the cache', async (t) => {
@@ -140,6 +143,26 @@ t.test('a build that is stopped leaves nothing', async (t) => {
   await t.rejects(engine.build({ dockerfileText: text, timeout: 300 }), { message: /took longer than 0.3 s/ })
   t.notOk((await engine.images()).some(({ tags }) => tags.includes('half:latest')))
   await leaks.check()
+})
+
+t.test('what a killed build left is swept by the next', async (t) => {
+  const { root, runRoot, image, engine } = await testBuilder(t)
+  const script = `
+    const { Engine } = await import(process.argv[1])
+    const engine = await Engine.open({ root: process.argv[2], runRoot: process.argv[3] })
+    const onProgress = (event) => { if (event.type === 'output') process.kill(process.pid, 'SIGKILL') }
+    await engine.build({ dockerfileText: 'FROM base\\nRUN echo x; sleep 50', context: { files: { a: 'a' } }, onProgress })`
+  const { spawnSync } = await import('node:child_process')
+  const module = join(CHECKOUT, 'dist/src/index.js')
+  const killed = spawnSync(process.execPath, ['--input-type=module', '-e', script, module, root, runRoot])
+  t.equal(killed.signal, 'SIGKILL', killed.stderr.toString())
+  t.not(readdirSync(`${root}/build/tmp`).length, 0, 'it left something')
+  await engine.close()
+  const next = await Engine.open({ root, runRoot })
+  await next.build({ dockerfileText: `FROM ${image}\nRUN true` })
+  t.strictSame(readdirSync(`${root}/build/tmp`), [])
+  t.strictSame(await next.containers({ all: true }), [])
+  await next.close()
 })
 
 t.test('one digest on two stores', async (t) => {
