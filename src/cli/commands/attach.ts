@@ -1,8 +1,15 @@
 import type { Command } from '../command.js'
-import { EXIT } from '../exit-codes.js'
+import { CodedError, EXIT } from '../exit-codes.js'
 import { runSession } from '../io/session.js'
 import { terminalSize } from '../io/terminal.js'
 import { parseDetachKeys } from '../values/detach-keys.js'
+
+/** What docker says of a container that is not running. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  exited: 'You cannot attach to a stopped container, start it first',
+  paused: 'You cannot attach to a paused container, unpause it first',
+  restarting: 'You cannot attach to a restarting container, wait until it is running',
+}
 
 export const command: Command = {
   spec: {
@@ -20,6 +27,9 @@ export const command: Command = {
   async run(flags, context) {
     const engine = await context.engine()
     const container = await engine.container(flags.args[0]!)
+    const { state } = await container.summary()
+    const refusal = REFUSALS[state] ?? (state === 'running' ? undefined : REFUSALS.exited)
+    if (refusal !== undefined) throw new CodedError(refusal, EXIT.failure)
     const { tty } = await container.settings()
     const attachment = await container.attach({ stdin: !flags.bool('no-stdin') })
     const { columns, rows } = terminalSize()

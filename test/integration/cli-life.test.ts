@@ -1,0 +1,67 @@
+// lanes: host
+// The command line over a container's life, with docker's words and exit codes.
+import t from 'tap'
+import { cli } from '../helpers/cli.js'
+import { testEngine } from '../helpers/engine.js'
+import { until } from '../helpers/until.js'
+
+t.test('policies, health, names and limits', async (t) => {
+  const it = await testEngine(t)
+  const jubako = cli(it)
+  const says = async (expected: object, ...argv: string[]) => t.match(await jubako.run(argv), expected, argv.join(' '))
+  const health = ['--health-cmd', 'true', '--health-interval', '100ms']
+  await says({ code: 0 }, 'run', '-d', '--name', 'one', '--restart', 'always', ...health, it.image, 'sleep', '1000')
+  await until(async () => /\(healthy\)/.test((await jubako.run(['ps'])).stdout))
+  await says({ stdout: /^one\n$/ }, 'ps', '-f', 'health=healthy', '--format', '{{.Names}}')
+  await says({ stdout: 'always 0\n' }, 'inspect', '-f', '{{.HostConfig.RestartPolicy.Name}} {{.RestartCount}}', 'one')
+  await says({ code: 0, stdout: '' }, 'rename', 'one', 'two')
+  await says({ code: 1, stderr: /same name as its current name/ }, 'rename', 'two', 'two')
+  await says({ code: 1, stderr: /No such container: one/ }, 'rename', 'one', 'three')
+  await says({ code: 0, stdout: 'two\n' }, 'update', '--restart', 'no', '--pids-limit', '9', 'two')
+  await says(
+    { stdout: 'no 9\n' },
+    'inspect',
+    '-f',
+    '{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.PidsLimit}}',
+    'two',
+  )
+  await says({ code: 1, stderr: /you must provide one or more flags/ }, 'update', 'two')
+  await says({ code: 1, stderr: /No such container/ }, 'update', '-m', '10m', 'nosuch')
+  await says({ code: 0 }, 'pause', 'two')
+  await says({ code: 1, stderr: /cannot attach to a paused container/ }, 'attach', 'two')
+  await says({ code: 1, stderr: /is paused, unpause the container before exec/ }, 'exec', 'two', 'true')
+  await says({ code: 0 }, 'unpause', 'two')
+  await says({ code: 0, stdout: 'two\n' }, 'stop', '-t', '0', 'two')
+  await says({ code: 0, stdout: 'two\n' }, 'stop', 'two')
+  await says({ code: 1, stderr: /cannot attach to a stopped container/ }, 'attach', 'two')
+  await says({ code: 1, stderr: /is not running/ }, 'exec', 'two', 'true')
+  await says({ code: 0, stdout: 'two\n' }, 'start', 'two')
+  await says({ code: 0, stdout: 'two\n' }, 'start', 'two')
+  await says({ code: 0 }, 'rm', '-f', 'two')
+  await says({ code: 137 }, 'run', '--rm', '--timeout', '1', it.image, 'sleep', '1000')
+  await says(
+    { code: 3, stdout: 'x\n' },
+    'run',
+    '--restart',
+    'on-failure:1',
+    '--name',
+    'twice',
+    it.image,
+    'sh',
+    '-c',
+    'echo x; exit 3',
+  )
+  await until(async () => (await jubako.run(['logs', 'twice'])).stdout === 'x\nx\n')
+  await says({ code: 0 }, 'rm', '-f', 'twice')
+  for (const [expected, ...argv] of [
+    [/cannot specify both --restart and --rm/, '--rm', '--restart', 'always'],
+    [/invalid restart policy/, '--restart', 'sometimes'],
+    [/maximum retry count must be an integer/, '--restart', 'on-failure:x'],
+    [/no policy provided before colon/, '--restart', ':3'],
+    [/--no-healthcheck conflicts with --health-\* options/, '--no-healthcheck', '--health-cmd', 'x'],
+    [/--health-retries cannot be negative/, '--health-cmd', 'x', '--health-retries=-1'],
+  ] as [RegExp, ...string[]][]) {
+    await says({ code: 125, stderr: expected }, 'run', ...argv, it.image, 'true')
+  }
+  await it.checkLeaks()
+})
