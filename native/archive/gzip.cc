@@ -1,32 +1,73 @@
-#include <zlib.h>
-
-#include "decode.h"
+#include "inflate.h"
 
 namespace jubako::archive {
 
 namespace {
 
-/** Inflates one member. False with `fault` set. */
-bool member(z_stream& stream, Source& source, Output& output, Fault& fault) {
-  for (;;) {
-    const Span input = source.peek(1, fault);
-    if (fault.set()) return false;
-    const Output::Room room = output.room();
-    stream.next_in = const_cast<uint8_t*>(input.data);
-    stream.avail_in = static_cast<uInt>(input.size);
-    stream.next_out = room.data;
-    stream.avail_out = static_cast<uInt>(room.size);
-    const int result = inflate(&stream, Z_NO_FLUSH);
-    source.consume(input.size - stream.avail_in);
-    if (!output.commit(room.size - stream.avail_out)) return false;
-    if (result == Z_STREAM_END) return true;
-    if (input.size == 0 && stream.avail_out != 0) return fault.malformed({"the gzip stream ends early"});
-    if (result != Z_OK && result != Z_BUF_ERROR) {
-      const char* detail = stream.msg == nullptr ? "invalid data" : stream.msg;
-      return fault.malformed({"the gzip stream is damaged: ", detail});
-    }
-  }
+constexpr uint8_t kHeaderChecksum = 2, kExtra = 4, kName = 8, kComment = 16, kReserved = 0xe0;
+
+uint32_t little_endian(const uint8_t* at, size_t size) {
+  uint32_t value = 0;
+  for (size_t i = size; i > 0; i--) value = value << 8 | at[i - 1];
+  return value;
 }
+
+class Member {
+ public:
+  Member(Source& source, Fault& fault) : source_(source), fault_(fault) {}
+
+  /** RFC 1952, 2.3. */
+  bool header() {
+    uint8_t fixed[10] = {};
+    if (!read(fixed, sizeof fixed)) return false;
+    if (fixed[2] != 8) return fault_.malformed({"the gzip stream is damaged: unknown compression method"});
+    const uint8_t flags = fixed[3];
+    if ((flags & kReserved) != 0) return fault_.malformed({"the gzip stream is damaged: unknown header flags set"});
+    if ((flags & kExtra) != 0) {
+      uint8_t size[2] = {};
+      if (!read(size, sizeof size) || !skip(little_endian(size, sizeof size))) return false;
+    }
+    if ((flags & kName) != 0 && !skip_text()) return false;
+    if ((flags & kComment) != 0 && !skip_text()) return false;
+    return (flags & kHeaderChecksum) == 0 || skip(2);
+  }
+
+  bool trailer(const Inflate& inflate) {
+    uint8_t trailer[8] = {};
+    if (!read(trailer, sizeof trailer)) return false;
+    if (little_endian(trailer, 4) != inflate.checksum()) {
+      return fault_.malformed({"the gzip stream is damaged: incorrect data check"});
+    }
+    return little_endian(trailer + 4, 4) == static_cast<uint32_t>(inflate.size()) ||
+           fault_.malformed({"the gzip stream is damaged: incorrect length check"});
+  }
+
+ private:
+  bool read(uint8_t* to, size_t size) {
+    const Span span = source_.peek(size, fault_);
+    if (span.size < size) return !fault_.set() && fault_.malformed({"the gzip stream ends early"});
+    std::memcpy(to, span.data, size);
+    source_.consume(size);
+    return true;
+  }
+  bool skip(size_t size) {
+    uint8_t byte = 0;
+    for (; size > 0; size--) {
+      if (!read(&byte, 1)) return false;
+    }
+    return true;
+  }
+  bool skip_text() {
+    uint8_t byte = 0;
+    do {
+      if (!read(&byte, 1)) return false;
+    } while (byte != 0);
+    return true;
+  }
+
+  Source& source_;
+  Fault& fault_;
+};
 
 /** What may follow the last member: nothing, or zero bytes as tapes pad with. */
 bool padding(Source& source, Fault& fault) {
@@ -43,22 +84,14 @@ bool padding(Source& source, Fault& fault) {
 }  // namespace
 
 bool decode_gzip(Source& source, Output& output, Fault& fault) {
-  z_stream stream{};
-  constexpr int kGzipOnly = 16 + MAX_WBITS;
-  if (inflateInit2(&stream, kGzipOnly) != Z_OK) return fault.system("inflateInit2", 12);
-  bool good = true;
-  for (bool first = true; good; first = false) {
+  for (bool first = true;; first = false) {
     const Span head = source.peek(2, fault);
     const bool another = head.size >= 2 && head.data[0] == 0x1f && head.data[1] == 0x8b;
-    if (!first && !another) {
-      good = padding(source, fault);
-      break;
-    }
-    inflateReset(&stream);
-    good = member(stream, source, output, fault);
+    if (!first && !another) return padding(source, fault);
+    Member member(source, fault);
+    Inflate inflate(source, output, fault);
+    if (!member.header() || !inflate.run() || !member.trailer(inflate)) return false;
   }
-  inflateEnd(&stream);
-  return good;
 }
 
 }  // namespace jubako::archive

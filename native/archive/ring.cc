@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include <cstring>
+
 namespace jubako::archive {
 
 namespace {
@@ -21,10 +23,10 @@ class Locked {
 
 bool Ring::open(int consumers) {
   consumers_ = consumers;
-  void* memory =
-      mmap(nullptr, kChunkSize * kChunks, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = mmap(nullptr, kHistory + kChunkSize * kChunks, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return false;
-  memory_ = static_cast<uint8_t*>(memory);
+  memory_ = static_cast<uint8_t*>(memory) + kHistory;
   return true;
 }
 
@@ -38,7 +40,9 @@ uint8_t* Ring::acquire() {
     return least;
   };
   while (produced_ - oldest() == kChunks) pthread_cond_wait(&room_, &mutex_);
-  return memory_ + (produced_ % kChunks) * kChunkSize;
+  const uint64_t chunk = produced_ % kChunks;
+  if (chunk == 0 && produced_ > 0) memcpy(memory_ - kHistory, memory_ + kChunks * kChunkSize - kHistory, kHistory);
+  return memory_ + chunk * kChunkSize;
 }
 
 void Ring::publish(size_t size) {

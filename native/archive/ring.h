@@ -21,6 +21,8 @@ class Ring {
  public:
   static constexpr size_t kChunkSize = size_t{512} << 10;
   static constexpr size_t kChunks = 8;
+  /** Bytes in front of an acquired buffer that are the end of the one before, as long as there is one. */
+  static constexpr size_t kHistory = size_t{64} << 10;
   static constexpr int kMaxConsumers = 4;
 
   /** Maps the memory. False when it cannot be had. */

@@ -19,11 +19,11 @@ export const BUILD_PACKAGES = [
     file: [`/usr/lib/${multiarch}/libc.a`, '/usr/lib/libc.a', '/usr/lib64/libc.a'],
     reason: 'jubako-init is static',
   },
-  { package: 'zlib1g-dev', file: '/usr/include/zlib.h', reason: 'gzip of layers' },
+  { package: 'zlib1g-dev', file: '/usr/include/zlib.h', reason: 'gzip of rotated logs' },
   {
     package: 'libdeflate-dev',
     file: '/usr/include/libdeflate.h',
-    reason: 'gzip of layers that are pushed, in parallel',
+    reason: 'gzip of layers that are pushed, checksums of those that come',
   },
   { package: 'libzstd-dev', file: '/usr/include/zstd.h', reason: 'zstd layers' },
   { package: 'libssl-dev', file: '/usr/include/openssl/evp.h', reason: 'sha256 with the CPU instructions for it' },
