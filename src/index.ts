@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export type { ImageApi } from './engine/images.js'
+export type * from './engine/network-types.js'
 export type * from './engine/serve-types.js'
 export type * from './engine/types.js'
 export { type ErrorCode, type ErrorDetails, isJubakoError, JubakoError } from './errors/index.js'

@@ -8,11 +8,14 @@ import type { NetworkAttachment, NetworkOptions, PortOption } from './network-ty
 
 const isShared = (mode: string): boolean => mode === 'host' || mode.startsWith('container:')
 
-const defaultNetwork = 'none'
+/** What a container has without a word: a network of its own, or the default one as soon as it wants something of it. */
+function unnamed(options: NetworkOptions): string {
+  const { ports = [], links = [], networkAliases = [], ip, ip6, macAddress, publishAll } = options
+  const wants = publishAll || ports.length > 0 || links.length > 0 || networkAliases.length > 0
+  return wants || ip !== undefined || ip6 !== undefined || macAddress !== undefined ? 'bridge' : 'none'
+}
 
-/** The network that a container has without a word. */
-export const networkMode = (value: string | undefined): string =>
-  value === undefined || value === '' || value === 'default' ? defaultNetwork : value
+const isUnnamed = (name: string | undefined): boolean => name === undefined || name === '' || name === 'default'
 
 export function attachments(options: NetworkOptions): NetworkAttachment[] {
   const first: Omit<NetworkAttachment, 'name'> = {
@@ -22,9 +25,9 @@ export function attachments(options: NetworkOptions): NetworkAttachment[] {
     ...(options.macAddress !== undefined && { macAddress: options.macAddress }),
     ...(options.links !== undefined && { links: options.links }),
   }
-  const [head, ...others] = options.networks ?? [{ name: networkMode(options.network) }]
+  const [head, ...others] = options.networks ?? [{ name: options.network ?? '' }]
   if (head === undefined) return []
-  const name = networkMode(head.name)
+  const name = isUnnamed(head.name) ? unnamed(options) : head.name
   return [{ ...head, ...first, name }, ...others]
 }
 

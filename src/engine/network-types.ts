@@ -36,7 +36,7 @@ export interface PortOption {
 
 /** The network part of a new container's options. */
 export interface NetworkOptions {
-  /** `bridge` (default), `none`, `host`, `container:<name or id>`, or the name or ID of a network. */
+  /** `none` (default; `bridge` as soon as a port or the like is asked for), `bridge`, `host`, `container:<name or id>`, or the name or ID of a network. */
   network?: string
   /** All networks of the container, instead of `network`. */
   networks?: NetworkAttachment[]

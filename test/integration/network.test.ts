@@ -129,7 +129,7 @@ async function nothingLeft(t: Test, runRoot: string): Promise<void> {
 }
 
 t.test('the default network: out, in by published ports, and nothing left', async (t) => {
-  const { run, shell, address, runRoot, engine, root } = await setUp()
+  const { run, shell, address, runRoot, engine, root, debian } = await setUp()
   t.match(
     await shell('cat /proc/net/route /etc/hosts; cat /sys/class/net/eth0/address'),
     /eth0\t00000000\t[\s\S]*172\.17\.0\.2\t[0-9a-f]{12}\n02:42:ac:11:00:02/,
@@ -153,6 +153,12 @@ t.test('the default network: out, in by published ports, and nothing left', asyn
   t.match(await shell(ask(await address(web), 80)), /^web/, 'and straight')
   t.match(await shell(`timeout 20 bash -c '${ask('127.0.0.1', 8080)}'`), /refused/, 'no loopback of the host inside')
   const line = cli({ root, runRoot })
+  t.equal(
+    (await line.run(['run', '--rm', '-p', '80', debian, 'cat', '/sys/class/net/eth0/operstate'])).stdout,
+    'up\n',
+    'a published port asks for the default network',
+  )
+  t.equal((await line.run(['run', '--rm', debian, 'ls', '/sys/class/net'])).stdout, 'lo\n')
   const port = await line.run(['port', 'web', '80'])
   t.same(port.stdout.split('\n').sort(), ['', `0.0.0.0:8080`, `127.0.0.1:${chosen}`])
   t.match((await line.run(['ps'])).stdout, /0\.0\.0\.0:8080->80\/tcp/)
