@@ -216,6 +216,7 @@ t.test('what is imported', async (t) => {
 
 t.test('images that nobody needs', async (t) => {
   const { engine, root, image: busybox } = await testEngine(t)
+  const begun = Date.now()
   const tar = (data: string) => Readable.from([tarOf([{ name: 'file', data }])])
   const dangling = await engine.images.import(tar('1'))
   const moved = await engine.images.import(tar('2'), { reference: 'moved' })
@@ -235,6 +236,11 @@ t.test('images that nobody needs', async (t) => {
   const last = await engine.images.prune({ all: true })
   t.match(last.removed[0], { untagged: 'moved:latest' })
   t.strictSame(await left(), [busybox])
+  const actions = new Set<string>()
+  for await (const { type, action } of engine.events({ since: begun, until: Date.now() + 1 })) {
+    if (type === 'image') actions.add(action)
+  }
+  for (const action of ['import', 'untag', 'delete', 'prune']) t.ok(actions.has(action), `event ${action}`)
   t.strictSame(readdirSync(join(root, 'layers')).length, 1)
   t.match(JSON.parse(readFileSync(join(root, 'layers', readdirSync(join(root, 'layers'))[0]!, 'layer.json'), 'utf8')), {
     entries: Number,
