@@ -7,6 +7,7 @@ import { machineFacts } from './facts.js'
 import { documentText, sectionText } from './report.js'
 import { buildSection } from './sections/build.js'
 import { growthSection } from './sections/growth.js'
+import { lifeSection } from './sections/life.js'
 import { memorySection } from './sections/memory.js'
 import { networkSection } from './sections/network.js'
 import { processSection } from './sections/process.js'
@@ -20,6 +21,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   process: processSection,
   memory: memorySection,
   shell: shellSection,
+  life: lifeSection,
   network: networkSection,
   unpack: unpackSection,
   build: buildSection,
