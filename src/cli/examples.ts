@@ -57,6 +57,8 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'volume inspect': ["jubako volume inspect -f '{{.Mountpoint}}' data"],
   'volume rm': ['jubako volume rm data'],
   'volume prune': ['jubako volume prune -f', 'jubako volume prune -a'],
+  'builder prune': ['jubako builder prune -f'],
+  'builder du': ['jubako builder du'],
   build: ['jubako build -t web:2 .', 'jubako build -f Dockerfile.dev --build-arg VERSION=2 .'],
   version: ['jubako version', "jubako version -f '{{.Client.Version}}'"],
   info: ['jubako info', "jubako info -f '{{.CgroupVersion}}'"],

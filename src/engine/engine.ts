@@ -47,6 +47,8 @@ import type {
   RunOptions,
 } from './types.js'
 import { layerPacker, layerUnpacker } from './unpacker.js'
+import { pruneContainers, systemUsage } from './usage.js'
+import type { PruneContainersOptions, PrunedContainers, SystemUsage } from './usage-types.js'
 import type { VolumeApi } from './volume-types.js'
 import { volumeApi } from './volumes.js'
 
@@ -269,6 +271,16 @@ export class Engine {
    */
   events(options: EventOptions = {}): AsyncGenerator<EngineEvent> {
     return this.#context.events.read(options)
+  }
+
+  /** What images and containers take on the disk. */
+  usage(): Promise<SystemUsage> {
+    return systemUsage(this.#context)
+  }
+
+  /** Removes containers that do not run. */
+  pruneContainers(options: PruneContainersOptions = {}): Promise<PrunedContainers> {
+    return pruneContainers(this.#context, options)
   }
 
   async info(): Promise<EngineInfo> {

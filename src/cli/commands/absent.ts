@@ -19,8 +19,6 @@ const client = 'there is no daemon to choose'
 /** Docker's other commands: said by name instead of "unknown command". */
 export const absentCommands: readonly AbsentCommand[] = [
   missing(builds, 'bake', 'buildx', 'buildx bake'),
-  missing('it is not built yet', 'system df'),
-  missing('it is not built yet; see container prune', 'system prune'),
   missing('there is no API socket yet', 'system dial-stdio'),
   refused(cluster, 'volume update'),
   missing('checkpoints are not built yet', 'checkpoint'),

@@ -72,6 +72,8 @@ export const commands: readonly CommandEntry[] = [
   entry(['volume ls', 'volume list'], 'List volumes', () => import('./volume-ls.js')),
   entry(['volume prune'], 'Remove unused local volumes', () => import('./volume-prune.js')),
   entry(['volume rm', 'volume remove'], 'Remove one or more volumes', () => import('./volume-rm.js')),
+  entry(['system df'], 'Show how much space is used', () => import('./system-df.js')),
+  entry(['system prune'], 'Remove what is not used', () => import('./system-prune.js')),
   entry(['version'], 'Show the version', () => import('./version.js')),
   entry(['info', 'system info'], 'Show the state of the engine', () => import('./info.js')),
 ]
