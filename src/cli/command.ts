@@ -17,6 +17,8 @@ export interface CommandContext {
   /** Opened at the first call. */
   engine(): Promise<Engine>
   faces: Faces
+  /** Every command of the table. */
+  commands: readonly CommandEntry[]
   out: Output
   err: Output
   /** `--root` and `--run-root`, or their variables. */

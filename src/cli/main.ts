@@ -113,6 +113,7 @@ export async function main(argv: readonly string[], faces: Faces): Promise<numbe
         return engine
       },
       faces,
+      commands,
       out,
       err,
       places,

@@ -5,7 +5,6 @@ import type { Command } from '../command.js'
 import { CodedError, EXIT } from '../exit-codes.js'
 import { manOverview, manPage } from '../format/man.js'
 import { globals } from '../globals.js'
-import { commands } from './table.js'
 
 export const command: Command = {
   spec: {
@@ -18,6 +17,7 @@ export const command: Command = {
     examples: ['jubako man run | man -l -', 'jubako man -o /usr/local/share/man/man1'],
   },
   async run(flags, context) {
+    const { commands } = context
     const version = packageVersion()
     const overview = () =>
       manOverview(
