@@ -1,0 +1,2 @@
+/** A registry of one's own: the OCI distribution specification 1.1 on a directory. */
+export { type RegistryOptions, type RegistryServer, serveRegistry } from './server.js'
