@@ -71,6 +71,11 @@ export class Call {
     return new Fields(value, struct)
   }
 
+  /** Reads a body that means nothing here, so that what follows it is the stream's. One without a length is the stream. */
+  async skipBody(): Promise<void> {
+    if (typeof this.exchange.body.length === 'number') await this.exchange.body.all(MAX_JSON_BYTES)
+  }
+
   /** Whether the client asks for a change of protocol; without, the answer to a hijacking request is a plain 200. */
   get upgrade(): string | undefined {
     const to = this.header('upgrade')

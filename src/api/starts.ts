@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { existsSync, type FSWatcher, watch } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Engine } from '../engine/engine.js'
 import type { AttachOptions, Container, ExitStatus } from '../engine/types.js'
 import type { Output } from './session.js'
@@ -15,12 +16,16 @@ export interface EarlyAttachment {
   abandon(): void
 }
 
+/** How long the news of an exit waits for clients that read slowly. */
+const FLUSH_MS = 2000
+
 /**
  * What waits for containers to start: attachments, and waits for the next exit. A start through this API tells them at
  * once; one by another process is noticed by its directory in the run root.
  */
 export class Starts {
   readonly #early = new Map<string, Set<EarlyAttachment>>()
+  readonly #outputs = new Map<string, Set<Promise<void>>>()
   readonly #begun = new EventEmitter().setMaxListeners(0)
   #watcher: FSWatcher | undefined
   #watching = 0
@@ -41,6 +46,27 @@ export class Starts {
     const all = [...(this.#early.get(id) ?? [])]
     this.#early.delete(id)
     return all
+  }
+
+  /** Output of a container that goes to clients of this API. */
+  track(id: string, output: Output): Output {
+    const all = this.#outputs.get(id) ?? new Set()
+    this.#outputs.set(id, all.add(output.ended))
+    void output.ended.then(() => {
+      all.delete(output.ended)
+      if (all.size === 0 && this.#outputs.get(id) === all) this.#outputs.delete(id)
+    })
+    return output
+  }
+
+  /** As docker has it: who learns of the exit was sent all output before, unless a client holds it up. */
+  async flushed(id: string): Promise<void> {
+    const all = this.#outputs.get(id)
+    if (all === undefined) return
+    const timer = new AbortController()
+    const late = sleep(FLUSH_MS, undefined, { ref: false, signal: timer.signal }).catch(() => {})
+    await Promise.race([Promise.all(all), late])
+    timer.abort()
   }
 
   /** A container was started through this API: its handle knows of the exit first. */

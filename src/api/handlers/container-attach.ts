@@ -35,6 +35,7 @@ async function replay(container: Container, sink: Sink): Promise<void> {
 
 /** Attaches what `open` makes of the connection. */
 async function attach(call: Call, open: (tty: boolean) => Promise<Duplex>, multiplex: boolean): Promise<void> {
+  await call.skipBody()
   const container = await call.resident.container(call.params.id!)
   const { state } = await container.summary()
   if (state === 'paused') {
@@ -57,7 +58,8 @@ async function attach(call: Call, open: (tty: boolean) => Promise<Duplex>, multi
   if (options.logs) await replay(container, sink).catch(() => {})
   if (!options.stream) return closeOrderly(socket)
   if (running === undefined) return waitForStart(call, container, socket, sink, options)
-  await runSession(socket, new Output(running, [sink]).begin(), sink, options)
+  const output = call.resident.starts.track(container.id, new Output(running, [sink]).begin())
+  await runSession(socket, output, sink, options)
   running.detach()
   closeOrderly(socket)
 }

@@ -30,10 +30,8 @@ async function startWith(call: Call, container: Container): Promise<void> {
     for (const it of early) starts.attachEarly(container.id, it)
     throw error
   }
-  const output = new Output(
-    container,
-    early.map(({ sink }) => sink),
-  ).begin()
+  const sinks = early.map(({ sink }) => sink)
+  const output = starts.track(container.id, new Output(container, sinks).begin())
   for (const it of early) it.begin(output)
   starts.begun(container)
 }

@@ -17,6 +17,7 @@ export async function containerWait(call: Call): Promise<void> {
     if (call.signal.aborted) return undefined
     throw error
   })
+  await starts.flushed(container.id)
   await call.reply.write(`${JSON.stringify({ StatusCode: status?.exitCode ?? 0 })}\n`)
 
   async function waiting(): Promise<ExitStatus | undefined> {
