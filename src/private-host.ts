@@ -31,11 +31,18 @@ export async function withDockerHost<T>(engine: Engine, use: (dockerHost: string
   }
 }
 
+/** Containers first: they hold the others. */
 async function removeAll(engine: Engine, session: string): Promise<void> {
-  const made = (await engine.containers({ all: true })).filter(({ labels }) => labels[SESSION_LABEL] === session)
-  const results = await Promise.allSettled(
-    made.map(async ({ id }) => (await engine.container(id)).remove({ force: true, volumes: true })),
-  )
+  const mine = ({ labels }: { labels: Record<string, string> }) => labels[SESSION_LABEL] === session
+  const containers = (await engine.containers({ all: true })).filter(mine)
+  await all(containers, async ({ id }) => (await engine.container(id)).remove({ force: true, volumes: true }))
+  await all((await engine.networks.list()).filter(mine), ({ id }) => engine.networks.remove(id))
+  await all((await engine.volumes.list()).filter(mine), ({ name }) => engine.volumes.remove(name, { force: true }))
+}
+
+/** Tries all; the first failure is told when everything was tried. */
+async function all<T>(things: readonly T[], remove: (thing: T) => Promise<void>): Promise<void> {
+  const results = await Promise.allSettled(things.map(remove))
   const failed = results.find((it) => it.status === 'rejected')
   if (failed !== undefined) throw failed.reason
 }

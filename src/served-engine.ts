@@ -28,7 +28,7 @@ export class Engine extends Core {
   }
 
   /**
-   * Serves the Docker Engine API on a temporary socket while `use` runs. Its clients see only containers that they made
+   * Serves the Docker Engine API on a temporary socket while `use` runs. Its clients see only containers, networks and volumes that they made
    * themselves; all of them are removed at the end. Images are shared.
    *
    * @param use gets the value for `DOCKER_HOST`

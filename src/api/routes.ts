@@ -19,6 +19,7 @@ const networks = () => import('./handlers/networks.js')
 const archive = () => import('./handlers/archive.js')
 const commit = () => import('./handlers/commit.js')
 const build = () => import('./handlers/build.js')
+const volumes = () => import('./handlers/volumes.js')
 const stats = () => import('./handlers/container-stats.js')
 const exec = () => import('./handlers/exec.js')
 
@@ -93,6 +94,12 @@ export const routes: readonly Route[] = [
   ['POST', '/networks/{id}/connect', 'NetworkConnect', () => networks().then((it) => it.networkConnect)],
   ['POST', '/networks/{id}/disconnect', 'NetworkDisconnect', () => networks().then((it) => it.networkDisconnect)],
   ['POST', '/networks/prune', 'NetworkPrune', () => networks().then((it) => it.networkPrune)],
+  ['GET', '/volumes', 'VolumeList', () => volumes().then((it) => it.volumeList)],
+  ['POST', '/volumes/create', 'VolumeCreate', () => volumes().then((it) => it.volumeCreate)],
+  ['POST', '/volumes/prune', 'VolumePrune', () => volumes().then((it) => it.volumePrune)],
+  ['GET', '/volumes/{name}', 'VolumeInspect', () => volumes().then((it) => it.volumeInspect)],
+  ['PUT', '/volumes/{name}', 'VolumeUpdate', () => volumes().then((it) => it.volumeUpdate)],
+  ['DELETE', '/volumes/{name}', 'VolumeDelete', () => volumes().then((it) => it.volumeDelete)],
   ['GET', '/plugins', 'PluginList', () => swarm().then((it) => it.pluginList)],
   ['GET', '/plugins/privileges', 'GetPluginPrivileges', pluginRefused],
   ['POST', '/plugins/pull', 'PluginPull', pluginRefused],

@@ -109,6 +109,11 @@ check network "$($DOCKER inspect -f '{{range $name, $it := .NetworkSettings.Netw
 $DOCKER network disconnect net joined
 $DOCKER network rm net >/dev/null
 $DOCKER start -a joined
+$DOCKER volume create vol >/dev/null
+$DOCKER run --rm -v vol:/data busybox sh -c 'echo kept > /data/file'
+check volume "$($DOCKER run --rm -v vol:/data:ro busybox cat /data/file)" kept
+$DOCKER volume ls -q | grep -q '^vol$'
+$DOCKER volume rm vol >/dev/null
 $DOCKER events --since 10m --until 0s --filter event=die --format '{{.Action}}' | grep -q die
 exits 1 $DOCKER inspect nothing
 $DOCKER rm -f web2 joined >/dev/null

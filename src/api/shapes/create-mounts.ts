@@ -11,12 +11,14 @@ function bind(text: string): MountOption {
   if (parts.length > 3 || source === '' || target === '') {
     throw badRequest(`invalid volume specification: '${text}'`)
   }
-  if (!source.startsWith('/')) throw badRequest(`invalid volume specification: '${text}': volumes are not built yet`)
-  const mount: MountOption = { type: 'bind', source, target, createSource: true }
+  const mount: MountOption = source.startsWith('/')
+    ? { type: 'bind', source, target, createSource: true, text }
+    : { type: 'volume', source, target, text }
   for (const option of options.split(',').filter((it) => it !== '')) {
     if (option === 'ro' || option === 'rw') mount.readonly = option === 'ro'
     else if (PROPAGATIONS.has(option)) mount.propagation = option as NonNullable<MountOption['propagation']>
-    else if (!['z', 'Z', 'nocopy', 'consistent', 'cached', 'delegated'].includes(option)) {
+    else if (option === 'nocopy') mount.nocopy = true
+    else if (!['z', 'Z', 'consistent', 'cached', 'delegated'].includes(option)) {
       throw badRequest(`invalid mode: ${options}`)
     }
   }
@@ -56,11 +58,40 @@ function mount(fields: Fields): MountOption {
       ...(mode ? { mode } : {}),
     }
   }
+  if (type === 'volume') {
+    const options = fields.fields('VolumeOptions')
+    const config = options.fields('DriverConfig')
+    const [labels, driver, driverOptions] = [options.map('Labels'), config.string('Name'), config.map('Options')]
+    const subpath = options.string('Subpath')
+    return {
+      type: 'volume',
+      target,
+      readonly,
+      ...(source && { source }),
+      ...(subpath && { subpath }),
+      ...(options.bool('NoCopy') && { nocopy: true }),
+      ...(labels !== undefined && { labels }),
+      ...(driver && { driver }),
+      ...(driverOptions !== undefined && { driverOptions }),
+    }
+  }
+  if (type === 'image') {
+    const subpath = fields.fields('ImageOptions').string('Subpath')
+    return { type: 'image', target, readonly: true, ...(source && { source }), ...(subpath && { subpath }) }
+  }
   throw badRequest(`invalid mount config: mount type "${type}" unknown`)
 }
 
-/** All mounts of a request: `Binds`, `Mounts` and `Tmpfs`. */
-export function mounts(_body: Fields, host: Fields): MountOption[] {
+/** All mounts of a request: `Binds`, `Mounts`, `Tmpfs` and `Volumes`. */
+export function mounts(body: Fields, host: Fields): MountOption[] {
+  const given = mountsOf(host)
+  const taken = new Set(given.map(({ target }) => target))
+  // `-v /path`: an anonymous volume, unless something else is there.
+  const anonymous = (body.keys('Volumes') ?? []).filter((target) => !taken.has(target))
+  return [...given, ...anonymous.map((target): MountOption => ({ type: 'volume', target }))]
+}
+
+function mountsOf(host: Fields): MountOption[] {
   return [
     ...(host.strings('Binds') ?? []).map(bind),
     ...host.list('Mounts').map(mount),

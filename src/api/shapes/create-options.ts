@@ -56,6 +56,8 @@ const HOST: readonly Row[] = [
   ['Sysctls', 'map', 'sysctls'],
   ['UTSMode', 'string', 'uts'],
   ['UsernsMode', 'string', 'userns'],
+  ['VolumeDriver', 'string', 'volumeDriver'],
+  ['VolumesFrom', 'strings', 'volumesFrom'],
 ]
 
 /** Zero values mean "not given" in Docker's API. */
