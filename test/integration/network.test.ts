@@ -606,6 +606,9 @@ t.test('what cannot be', async (t) => {
     t.equal(result.code, code, words.join(' '))
     t.match(result.stderr, message, words.join(' '))
   }
+  const unnamed = ['run', '--rm', debian, 'cat', '/etc/hosts']
+  t.match((await line.run(unnamed, { env: { JUBAKO_NETWORK: '' } })).stdout, /^172\.\d+\.0\.\d+\t[0-9a-f]{12}$/m)
+  t.match((await line.run(unnamed, { env: { JUBAKO_NETWORK: 'taken' } })).stdout, /^10\.9\.0\.\d+\t[0-9a-f]{12}$/m)
   const { stdout } = await line.run(['network', 'ls', '--format', '{{.Name}} {{.Driver}} {{.Scope}}'])
   t.equal(stdout, 'bridge bridge local\nhost host local\nnone null local\ntaken bridge local\n', 'nothing half-made')
   t.equal((await line.run(['network', 'rm', 'taken'])).stdout, 'taken\n')

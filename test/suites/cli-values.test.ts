@@ -1,4 +1,5 @@
 import t from 'tap'
+import { inDefaultNetwork } from '../../src/cli/default-network.js'
 import { parseBytes, parseMemorySwap } from '../../src/cli/values/bytes.js'
 import { parseCsvLine } from '../../src/cli/values/csv.js'
 import { parseDetachKeys } from '../../src/cli/values/detach-keys.js'
@@ -379,5 +380,21 @@ t.test('environment variables', (t) => {
   t.throws(() => parseKeyValueFile(Buffer.from('ok=1\na b=1'), 'f', lookup), { message: /^f:2: .*whitespace/ })
   t.throws(() => parseKeyValueFile(Buffer.from('=1'), 'f', lookup), { message: /^f:1: / })
   t.throws(() => parseKeyValueFile(Buffer.from([0xff]), 'f', lookup), { message: 'f: not valid UTF-8' })
+  t.end()
+})
+
+t.test('the default network', (t) => {
+  for (const [given, environment, network] of [
+    [{}, {}, 'bridge'],
+    [{ network: 'default' }, { JUBAKO_NETWORK: '' }, 'bridge'],
+    [{}, { JUBAKO_NETWORK: 'none' }, 'none'],
+    [{ network: 'host' }, { JUBAKO_NETWORK: 'none' }, 'host'],
+    [{ networks: [{ name: 'a' }] }, {}, undefined],
+  ] as const) {
+    t.equal(
+      inDefaultNetwork<{ network?: string; networks?: { name: string }[] }>(given as never, environment).network,
+      network,
+    )
+  }
   t.end()
 })

@@ -6,6 +6,7 @@ import type { BuildError, BuildOptions, BuildResult } from '../../engine/build-t
 import type { Engine } from '../../engine/engine.js'
 import { parseReference } from '../../oci/reference.js'
 import type { Command, CommandContext } from '../command.js'
+import { defaultNetwork } from '../default-network.js'
 import { CodedError, EXIT, ExitSignal, UsageError } from '../exit-codes.js'
 import { buildFlags } from '../flags/build-flags.js'
 import type { ParsedArgs } from '../flags/parse.js'
@@ -176,7 +177,7 @@ function limits(flags: ParsedArgs): NonNullable<BuildOptions['limits']> {
     cpusetMems: flags.string('cpuset-mems'),
     shmSize: given('shm-size'),
     cgroupParent: flags.string('cgroup-parent'),
-    network: network === 'default' ? undefined : network,
+    network: network === undefined || network === 'default' ? defaultNetwork() : network,
   }
   const lists = {
     addHosts: flags.list<string>('add-host'),

@@ -1,4 +1,5 @@
 import type { Command } from '../command.js'
+import { inDefaultNetwork } from '../default-network.js'
 import { EXIT } from '../exit-codes.js'
 import { createFlags } from '../flags/create-flags.js'
 import { createOptions } from '../flags/create-options.js'
@@ -17,7 +18,7 @@ export const command: Command = {
   },
   async run(flags, context) {
     const [image, ...argv] = flags.args as [string, ...string[]]
-    const options = createOptions(flags)
+    const options = inDefaultNetwork(createOptions(flags))
     const idFile = openIdFile(flags.string('cidfile'))
     const progress = pullProgress(flags, image, context)
     try {

@@ -3,6 +3,7 @@ import type { Container } from '../../engine/types.js'
 import { invalidArgument } from '../../errors/index.js'
 import { familiarReference, parseReference, withDefaultTag } from '../../oci/reference.js'
 import type { Command, CommandContext } from '../command.js'
+import { inDefaultNetwork } from '../default-network.js'
 import { EXIT, UsageError } from '../exit-codes.js'
 import { createFlags } from '../flags/create-flags.js'
 import { createOptions } from '../flags/create-options.js'
@@ -123,7 +124,7 @@ export const command: Command = {
   async run(flags, context) {
     checkConflicts(flags)
     const [image, ...argv] = flags.args as [string, ...string[]]
-    const options = createOptions(flags)
+    const options = inDefaultNetwork(createOptions(flags))
     const idFile = openIdFile(flags.string('cidfile'))
     const progress = pullProgress(flags, image, context)
     const detach = flags.bool('detach')
