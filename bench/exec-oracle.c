@@ -1,6 +1,6 @@
 // What an exec costs at least: for each line on standard input one process joins the namespaces of PID, makes a child,
-// which is born in the pid namespace, executes COMMAND in the container's root, and is reaped. The answer is one line with
-// the nanoseconds.
+// which is born in the pid namespace, executes COMMAND in the container's root, and is reaped. The answer is one line
+// with the nanoseconds.
 //
 // usage: exec-oracle PID COMMAND
 #define _GNU_SOURCE
