@@ -76,6 +76,12 @@ bool place_stdio(Child& child, Failure& f) {
   return true;
 }
 
+// Node ignores SIGPIPE and SIGXFSZ, and what is ignored stays so across clone3 and execve: `yes | head` would never
+// end.
+void default_signals() {
+  for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+}
+
 void unblock_signals() {
   sigset_t none;
   sigemptyset(&none);
@@ -141,6 +147,7 @@ bool execute(Child& child, Strings argv, Strings envp, bool init, Failure& f) {
   // Nothing but stdio crosses execve, whatever this process was given or opened (CVE-2016-9962, CVE-2024-21626). The
   // status socket stays until execve closes it: that tells jubako-init that the command runs.
   if (sys::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0) return fail(f, errno, "close_range");
+  default_signals();
   if (init) return execute_below_init(arguments, variables, child, f);
   unblock_signals();
   search_and_execute(arguments, variables, f);

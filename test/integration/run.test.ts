@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { finish, runToEnd, testEngine } from '../helpers/engine.js'
+import { collect, finish, runToEnd, testEngine } from '../helpers/engine.js'
 
 const sh = (script: string) => ['sh', '-c', script]
 
@@ -23,6 +23,19 @@ t.test('standard input ends, and every byte comes back', async (t) => {
   const result = await finish(container)
   t.equal(result.stdout.length, data.length)
   t.equal(result.exitCode, 0)
+  await it.checkLeaks()
+})
+
+t.test('no signal is ignored or blocked, in a container, below its init, and in an exec', async (t) => {
+  const it = await testEngine(t)
+  const script = sh('grep -E "^Sig(Blk|Ign)" /proc/self/status; yes | head -n 1')
+  const none = 'SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\ny\n'
+  for (const init of [false, true]) t.equal((await runToEnd(it, script, { init })).stdout, none)
+  const container = await it.engine.run(it.image, ['sleep', '1000'])
+  const process = await container.exec(script)
+  const [stdout] = await Promise.all([collect(process.stdout), collect(process.stderr), process.wait()])
+  t.equal(stdout, none)
+  await container.close()
   await it.checkLeaks()
 })
 
