@@ -89,7 +89,8 @@ export async function execIn(
     supervised = await startSupervised(new InitProcess('exec', pipes?.fds ?? [], config.id), plan, what)
   } catch (error) {
     pipes?.abandon()
-    throw error
+    if (context.store.isRunning(config.id)) throw error
+    throw new JubakoError('ERR_JUBAKO_STATE', `container ${config.id} is not running`, { cause: error })
   }
   const ends = pipes?.take() ?? supervised.streams
   const kill = async (signal: string | number = 'SIGKILL'): Promise<void> => {

@@ -119,6 +119,10 @@ const rules: readonly Rule[] = [
     hint: 'the cgroup file system is read-only: run on the host, or in a container with a writable one',
   },
   { step: 'clone', errno: 'EPERM', code: 'ERR_JUBAKO_UNSUPPORTED', hint: 'run as root, with CAP_SYS_ADMIN' },
+  { step: 'join-namespace', errno: 'ESRCH', code: 'ERR_JUBAKO_STATE', hint: 'the container ended meanwhile' },
+  { step: 'cgroup-join', errno: 'ENODEV', code: 'ERR_JUBAKO_STATE', hint: 'the container ended meanwhile' },
+  { step: 'cgroup-join', errno: 'ENOENT', code: 'ERR_JUBAKO_STATE', hint: 'the container ended meanwhile' },
+  { step: 'clone', errno: 'ENODEV', code: 'ERR_JUBAKO_STATE', hint: 'the container ended meanwhile' },
   {
     step: 'find-container',
     code: 'ERR_JUBAKO_STATE',

@@ -31,7 +31,7 @@ export async function testEngine(t: Test, options: InternalOptions = {}): Promis
   watch(base).close()
   const leaks = watchLeaks({
     roots: [root, runRoot],
-    mayAppear: /\/(blobs|layers|images|ingest|leases|bin|trash)(\/|$)/,
+    mayAppear: /\/(blobs|layers|images|ingest|leases|bin|trash|networks)(\/|$)/,
   })
   t.teardown(async () => {
     for (const { id } of await engine.containers({ all: true })) {

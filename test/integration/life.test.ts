@@ -121,9 +121,10 @@ t.test('many at once: starts, removes, stops during a start, execs during an end
       const process = await container.exec(['sh', '-c', 'echo x; sleep 1000'])
       return [await collect(process.stdout), (await process.wait()).exitCode] as const
     })
+    const settled = Promise.allSettled(execs)
     await sleep(round * 2)
     await container.remove({ force: true })
-    for (const result of await Promise.allSettled(execs)) {
+    for (const result of await settled) {
       if (result.status === 'fulfilled') t.match(result.value[1], 137)
       else t.match(result.reason, { code: /^ERR_JUBAKO_(STATE|SYSTEM|NOT_FOUND)$/ })
     }
