@@ -1,7 +1,7 @@
-import { absent } from './handlers/absent.js'
 import type { Route } from './router.js'
 
 const system = () => import('./handlers/system.js')
+const usage = () => import('./handlers/system-usage.js')
 const events = () => import('./handlers/events.js')
 const swarm = () => import('./handlers/swarm.js')
 const list = () => import('./handlers/container-list.js')
@@ -81,7 +81,7 @@ export const routes: readonly Route[] = [
   ['POST', '/commit', 'ImageCommit', () => commit().then((it) => it.imageCommit)],
   ['POST', '/build', 'ImageBuild', () => build().then((it) => it.imageBuild)],
   ['POST', '/build/prune', 'BuildPrune', () => build().then((it) => it.buildPrune)],
-  ['GET', '/system/df', 'SystemDataUsage', absent('system df')],
+  ['GET', '/system/df', 'SystemDataUsage', () => usage().then((it) => it.systemUsage)],
   ['GET', '/info', 'SystemInfo', () => system().then((it) => it.info)],
   ['GET', '/version', 'SystemVersion', () => system().then((it) => it.version)],
   ['GET', '/_ping', 'SystemPing', () => system().then((it) => it.ping)],

@@ -22,7 +22,7 @@ import { inspectContainer } from './inspect.js'
 import { followSignal, selectLog } from './logs.js'
 import { checkName } from './names.js'
 import { releaseLeftovers } from './network-run.js'
-import { signalName } from './signals.js'
+import { signalName, signalNumber } from './signals.js'
 import type { CommitOptions, CommittedImage, Snapshot, SnapshotOptions } from './snapshot-types.js'
 import { collectSnapshots, freezeContainer, publicSnapshot, snapshotKeys } from './snapshots.js'
 import { attachMask, type Launch, type Started } from './start.js'
@@ -127,8 +127,10 @@ export class ContainerHandle implements Container {
   }
 
   async kill(signal: string | number = 'SIGKILL'): Promise<void> {
-    const number = await killContainer(this.context, this.config, signal)
-    this.#event('kill', { signal: String(number) })
+    const number = signalNumber(signal)
+    // Told before it is done: else the supervisor could tell of the end first.
+    if (snapshotOf(this.context, this.config).pid !== 0) this.#event('kill', { signal: String(number) })
+    await killContainer(this.context, this.config, number)
   }
 
   async stop(options: StopOptions = {}): Promise<void> {

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { setImmediate as immediate } from 'node:timers/promises'
@@ -165,6 +165,8 @@ export async function startContainer(
   const joins = await openJoins(context, config)
   const launch = early ?? new Launch(config, config.id, joins)
   const { pipes } = launch
+  const started = `${paths.directory}/started`
+  let firstStart = false
   let network: NetworkPlan | undefined
   try {
     network = await planNetwork(context, config)
@@ -196,7 +198,8 @@ export async function startContainer(
       alter: context.alterPlan,
     })
     if (!config.owned) {
-      writeFileSync(`${paths.directory}/started`, bootId())
+      firstStart = !store.wasStarted(config.id)
+      writeFileSync(started, bootId())
       if (store.wasStopped(config.id)) store.clearStopped(config.id)
     }
     // Deciding the plan and encoding it are each a good part of a millisecond: others have their turn in between.
@@ -208,6 +211,8 @@ export async function startContainer(
     return { supervised, stdin: ends.stdin, stdout: ends.stdout, stderr: ends.stderr }
   } catch (error) {
     await launch.abandon()
+    // As docker has it: what could not start is still `created`.
+    if (firstStart && !store.isRunning(config.id)) rmSync(started, { force: true })
     network?.abandon()
     throw networkError(context, config, network?.run, error)
   } finally {

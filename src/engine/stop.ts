@@ -75,8 +75,9 @@ export async function stopContainer(
   context.store.markStopped(config.id)
   const over = ended()
   const running = snapshotOf(context, config).state !== 'restarting'
-  if (!(await order(context, config, signal))) return
+  // Told before it is done: else the supervisor could tell of the end first.
   if (running) sent(signal)
+  if (!(await order(context, config, signal))) return
   // A frozen process takes a signal only when it runs again.
   if (cgroup.state() !== 'thawed') await cgroup.thaw()
   let timer: NodeJS.Timeout | undefined

@@ -50,6 +50,14 @@ t.test('what clients ask first', async (t) => {
   t.match((await call(socket, 'GET', '/version')).json(), { ApiVersion: '1.51', MinAPIVersion: '1.24', Os: 'linux' })
   t.match((await call(socket, 'GET', '/v1.41/info')).json(), { OSType: 'linux', Swarm: { LocalNodeState: 'inactive' } })
   t.match(await call(socket, 'GET', '/v1.23/info'), { status: 400 })
+  t.match((await call(socket, 'GET', '/system/df')).json(), {
+    LayersSize: Number,
+    Images: [{ Id: /^sha256:/, Size: Number, SharedSize: Number }],
+    Containers: [],
+    Volumes: [],
+    BuildCache: [],
+  })
+  t.strictSame(Object.keys((await call(socket, 'GET', '/system/df?type=volume')).json() as object), ['Volumes'])
   t.match((await call(socket, 'GET', '/nothing')).json(), { message: 'page not found' })
   for (const path of ['/swarm', '/nodes', '/services', '/tasks', '/secrets', '/configs', '/nodes/x', '/tasks/x/logs']) {
     t.match(await call(socket, 'GET', path), { status: 503 }, path)

@@ -50,6 +50,9 @@ t.test('jubako run', async (t) => {
       t.equal(got.stdout, '')
     }
     t.equal((await jubako.run(['ps', '-aq'])).stdout, '', 'nothing is left behind')
+    t.equal((await jubako.run(['run', '--name', 'kept', '--network', 'none', it.image, 'nosuch'])).code, 127)
+    t.equal((await jubako.run(['ps', '-a', '--format', '{{.Names}} {{.State}}'])).stdout, 'kept created\n')
+    t.equal((await jubako.run(['rm', 'kept'])).code, 0)
   })
 
   await t.test('every byte of standard input and output', async (t) => {

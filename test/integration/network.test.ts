@@ -154,7 +154,11 @@ t.test('the default network: out, in by published ports, and nothing left', asyn
   t.match(await shell(`timeout 20 bash -c '${ask('127.0.0.1', 8080)}'`), /refused/, 'no loopback of the host inside')
   const line = cli({ root, runRoot })
   t.equal(
-    (await line.run(['run', '--rm', '-p', '80', debian, 'cat', '/sys/class/net/eth0/operstate'])).stdout,
+    (
+      await line.run(['run', '--rm', '-p', '80', debian, 'cat', '/sys/class/net/eth0/operstate'], {
+        env: { JUBAKO_NETWORK: '' },
+      })
+    ).stdout,
     'up\n',
     'a published port asks for the default network',
   )

@@ -3,7 +3,7 @@ import type { Call } from '../call.js'
 import { badRequest } from '../errors.js'
 import { filterImages, IMAGE_FILTERS, PRUNE_FILTERS, pruneTest } from '../image-filters.js'
 
-function imageRow(image: ImageSummary, containers: number, version: number): Record<string, unknown> {
+export function imageRow(image: ImageSummary, containers: number, version: number): Record<string, unknown> {
   return {
     Containers: containers,
     Created: Math.floor(image.createdAt / 1000),

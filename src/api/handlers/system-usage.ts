@@ -1,0 +1,57 @@
+import type { CacheEntry } from '../../engine/build-types.js'
+import type { Call } from '../call.js'
+import { containerSummary } from '../shapes/container-summary.js'
+import { imageRow } from './images.js'
+
+const time = (milliseconds: number): string => new Date(milliseconds).toISOString()
+
+const cacheRow = (entry: CacheEntry): Record<string, unknown> => ({
+  ID: entry.id,
+  Type: entry.kind,
+  Description: entry.description,
+  InUse: entry.inUse,
+  Shared: entry.shared,
+  Size: entry.size,
+  CreatedAt: time(entry.createdAt),
+  LastUsedAt: time(entry.lastUsedAt),
+})
+
+/** `GET /system/df`; `type` (since 1.42) leaves the other kinds out. */
+export async function systemUsage(call: Call): Promise<void> {
+  const { engine } = call
+  const asked = call.query.all('type')
+  const wants = (kind: string): boolean => asked.length === 0 || asked.includes(kind)
+  const [usage, cache] = [await engine.usage(), wants('build-cache') ? await engine.build.cache() : []]
+  const answer: Record<string, unknown> = {}
+  if (wants('image')) {
+    answer.LayersSize = usage.layersSize
+    answer.Images = usage.images.map((image) => ({
+      ...imageRow(image, image.containers, call.version),
+      SharedSize: image.sharedSize,
+    }))
+  }
+  if (wants('container')) {
+    const sizes = new Map(usage.images.map(({ id, size }) => [id, size]))
+    answer.Containers = usage.containers.map((container) => ({
+      ...containerSummary(container, Date.now()),
+      SizeRw: container.size,
+      SizeRootFs: container.size + (sizes.get(container.imageId) ?? 0),
+    }))
+  }
+  if (wants('volume')) answer.Volumes = await volumeRows(call, usage.containers)
+  if (wants('build-cache')) {
+    answer.BuildCache = cache.map(cacheRow)
+    answer.BuilderSize = cache.reduce((sum, { size }) => sum + size, 0)
+  }
+  await call.reply.json(200, answer)
+}
+
+async function volumeRows({ engine }: Call, containers: readonly { mounts: string[] }[]): Promise<unknown[]> {
+  const rows = []
+  for (const { name } of await engine.volumes.list()) {
+    const volume = await engine.volumes.get(name)
+    const users = containers.filter(({ mounts }) => mounts.includes(name)).length
+    rows.push({ ...(await volume.inspect()), UsageData: { Size: await volume.size(), RefCount: users } })
+  }
+  return rows
+}
