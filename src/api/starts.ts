@@ -27,6 +27,7 @@ export class Starts {
   readonly #early = new Map<string, Set<EarlyAttachment>>()
   readonly #outputs = new Map<string, Set<Promise<void>>>()
   readonly #begun = new EventEmitter().setMaxListeners(0)
+  readonly #starting = new Set<string>()
   #watcher: FSWatcher | undefined
   #watching = 0
 
@@ -69,6 +70,22 @@ export class Starts {
     timer.abort()
   }
 
+  /**
+   * Runs a start that this API makes and tells of. What the run root shows meanwhile is not looked into: a container that
+   * ends and is removed at once would be gone before another handle asks for its exit.
+   */
+  async starting(id: string, start: () => Promise<void>): Promise<void> {
+    this.#starting.add(id)
+    try {
+      await start()
+      this.#starting.delete(id)
+    } catch (error) {
+      this.#starting.delete(id)
+      this.#begun.emit('run root', id)
+      throw error
+    }
+  }
+
   /** A container was started through this API: its handle knows of the exit first. */
   begun(container: Container): void {
     this.#begun.emit(container.id, container)
@@ -96,7 +113,7 @@ export class Starts {
       }
       let looking = false
       const look = async (name: string) => {
-        if (name !== container.id || looking) return
+        if (name !== container.id || looking || this.#starting.has(name)) return
         looking = true
         try {
           const found = await this.#settle(container.id, before.finishedAt)

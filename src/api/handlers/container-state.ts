@@ -41,7 +41,7 @@ export async function containerStart(call: Call): Promise<void> {
   const { state } = await container.summary()
   if (state === 'paused') throw new ApiError(409, 'cannot start a paused container, try unpause instead')
   if (state === 'running' || state === 'restarting') throw notModified()
-  await startWith(call, container)
+  await call.resident.starts.starting(container.id, () => startWith(call, container))
   await call.reply.empty(204)
 }
 
@@ -56,7 +56,8 @@ export async function containerStop(call: Call): Promise<void> {
 export async function containerRestart(call: Call): Promise<void> {
   const container = await found(call)
   await container.stop(timeout(call))
-  await startWith(call, await found(call))
+  const again = await found(call)
+  await call.resident.starts.starting(again.id, () => startWith(call, again))
   await call.reply.empty(204)
 }
 
