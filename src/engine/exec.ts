@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { invalidArgument, JubakoError } from '../errors/index.js'
 import { InitProcess } from '../native/index.js'
 import { type ContainerConfig, planExec, requests, startSupervised } from '../runtime/index.js'
@@ -89,7 +90,8 @@ export async function execIn(
     supervised = await startSupervised(new InitProcess('exec', pipes?.fds ?? [], config.id), plan, what)
   } catch (error) {
     pipes?.abandon()
-    if (context.store.isRunning(config.id)) throw error
+    // The kernel says ESRCH, ENODEV or ENOMEM where a namespace's first process has ended: what it is, the container tells.
+    if (context.store.isRunning(config.id) && isAlive(context.store.runRecord(config.id)?.pid)) throw error
     throw new JubakoError('ERR_JUBAKO_STATE', `container ${config.id} is not running`, { cause: error })
   }
   const ends = pipes?.take() ?? supervised.streams
@@ -115,5 +117,15 @@ export async function execIn(
     wait: () => status,
     kill,
     resize: async (columns, rows) => supervised.write(requests.resize(columns, rows)),
+  }
+}
+
+function isAlive(pid: number | undefined): boolean {
+  if (pid === undefined || pid === 0) return false
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2))
+  } catch {
+    return false
   }
 }
