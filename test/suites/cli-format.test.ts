@@ -3,7 +3,8 @@ import { commandText, containerRow, containerStyle, statusText } from '../../src
 import { imageRows, imageStyle, splitTag } from '../../src/cli/format/image-row.js'
 import { formatList } from '../../src/cli/format/list.js'
 import { alignTabs } from '../../src/cli/format/tabs.js'
-import { binarySize, ellipsis, humanDuration, humanSize, shortId } from '../../src/cli/format/units.js'
+import { binarySize, ellipsis, humanSize, shortId } from '../../src/cli/format/units.js'
+import { humanDuration } from '../../src/engine/duration.js'
 import type { ContainerSummary, ImageSummary } from '../../src/engine/types.js'
 
 const [second, minute, hour, day] = [1e3, 60e3, 3600e3, 86400e3]

@@ -1,5 +1,5 @@
+import { humanDuration } from '../../engine/duration.js'
 import type { ContainerSummary } from '../../engine/types.js'
-import { humanDuration } from './duration.js'
 
 const healthText = ({ health }: ContainerSummary): string =>
   health === null ? '' : ` (${health === 'starting' ? 'health: starting' : health})`

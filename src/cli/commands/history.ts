@@ -1,8 +1,9 @@
+import { humanDuration } from '../../engine/duration.js'
 import type { ImageHistoryEntry } from '../../engine/types.js'
 import type { Command } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { formatList, type ListStyle } from '../format/list.js'
-import { ellipsis, humanDuration, humanSize, rfc3339, shortId } from '../format/units.js'
+import { ellipsis, humanSize, rfc3339, shortId } from '../format/units.js'
 import { parsePlatform } from '../values/words.js'
 
 const CREATED_BY_WIDTH = 45

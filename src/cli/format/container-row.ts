@@ -1,8 +1,9 @@
+import { humanDuration } from '../../engine/duration.js'
 import type { ContainerSummary } from '../../engine/types.js'
 import { quote } from '../template/printf.js'
 import type { ListStyle } from './list.js'
 import { portsText } from './ports.js'
-import { ellipsis, humanDuration, humanSize, localTime, shortId } from './units.js'
+import { ellipsis, humanSize, localTime, shortId } from './units.js'
 
 /** `ps`. */
 export function containerStyle(size: boolean): ListStyle {

@@ -1,6 +1,7 @@
+import { humanDuration } from '../../engine/duration.js'
 import type { ImageSummary } from '../../engine/types.js'
 import type { ListStyle } from './list.js'
-import { humanDuration, humanSize, localTime, shortId } from './units.js'
+import { humanSize, localTime, shortId } from './units.js'
 
 const NONE = '<none>'
 

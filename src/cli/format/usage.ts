@@ -1,9 +1,10 @@
+import { humanDuration } from '../../engine/duration.js'
 import type { SystemUsage } from '../../engine/usage-types.js'
 import { containerRow } from './container-row.js'
 import { splitTag } from './image-row.js'
 import type { ListStyle } from './list.js'
 import { formatList } from './list.js'
-import { humanDuration, humanSize, shortId } from './units.js'
+import { humanSize, shortId } from './units.js'
 
 /** An entry of the build cache, as far as it is shown here. */
 export interface CacheUsage {

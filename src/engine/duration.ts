@@ -7,7 +7,7 @@ const SPANS: readonly (readonly [below: number, length: number, unit: string])[]
   [Number.POSITIVE_INFINITY, 365 * 86400, 'years'],
 ]
 
-/** A length of time in the words of docker's `Status`: `3 seconds`, `About a minute`, `2 hours`. */
+/** A length of time in docker's words: `3 seconds`, `About a minute`, `2 hours`, `5 weeks`. */
 export function humanDuration(ms: number): string {
   const seconds = Math.floor(ms / 1000)
   if (seconds < 1) return 'Less than a second'
