@@ -1,4 +1,5 @@
 import type { ProgressEvent } from '../images/index.js'
+import type { Platform } from '../oci/platform.js'
 import type { CredentialProvider, Credentials, RegistryOptions } from '../registry/index.js'
 
 export type {
@@ -9,6 +10,7 @@ export type {
   ImportedImage,
   InspectedManifest,
   ListedManifest,
+  ProgressEvent,
   PrunedImages,
   PruneImagesOptions,
   PushedImage,
@@ -50,4 +52,58 @@ export interface ImportOptions {
   platform?: string
   onProgress?: (event: ProgressEvent) => void
   signal?: AbortSignal
+}
+
+export interface PullOptions {
+  /** `os/arch[/variant]`. Default: this host's. */
+  platform?: string | Platform
+  /** Default: what the engine was opened with. */
+  auth?: RegistryAuth
+  onProgress?: (event: ProgressEvent) => void
+  signal?: AbortSignal
+}
+
+export interface PullResult {
+  /** Canonical reference, for example `docker.io/library/debian:12`. */
+  reference: string
+  /** Manifest or index digest as the registry names it. */
+  digest: string
+  imageId: string
+  /** False when the image was there and up to date. */
+  updated: boolean
+}
+
+export interface LoadOptions {
+  /** `os/arch[/variant]`. Default: this host's. */
+  platform?: string | Platform
+  onProgress?: (event: ProgressEvent) => void
+  signal?: AbortSignal
+}
+
+export interface LoadedImage {
+  /** References the archive gave the image; empty for an untagged one. */
+  references: string[]
+  imageId: string
+}
+
+/** One row of `images`. */
+export interface ImageSummary {
+  /** `sha256:...` of the config. */
+  id: string
+  /** Familiar names with tags (`debian:12`); empty for a dangling image. */
+  tags: string[]
+  /** `name@sha256:...`. */
+  digests: string[]
+  /** Milliseconds since the epoch, from the config. */
+  createdAt: number
+  /** Bytes of the unpacked layers. */
+  size: number
+  labels: Record<string, string>
+  architecture: string
+  os: string
+}
+
+export interface RemovedImage {
+  untagged?: string
+  deleted?: string
 }

@@ -1,5 +1,4 @@
 import type { Readable, Writable } from 'node:stream'
-import type { Platform } from '../oci/platform.js'
 import type {
   Change,
   ContainerFiles,
@@ -8,7 +7,7 @@ import type {
   PathStat,
   ProcessTable,
 } from './container-types.js'
-import type { RegistryAuth, RegistrySettings } from './image-types.js'
+import type { ProgressEvent, RegistrySettings } from './image-types.js'
 import type { HealthOptions, HealthStatus, RestartPolicy, UpdateOptions } from './life-types.js'
 import type { NetworkOptions } from './network-types.js'
 import type { CommitOptions, CommittedImage, Snapshot, SnapshotOptions } from './snapshot-types.js'
@@ -430,70 +429,6 @@ export interface Container {
   /** Owned: kills and removes it. Detached: releases the handle only. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
-}
-
-/** Progress of a pull or load, one event per change and at most ten a second per layer. */
-export interface ProgressEvent {
-  /** Short layer digest (12 hex digits), or empty for a line about the whole. */
-  id: string
-  /** Docker's words: `Pulling fs layer`, `Downloading`, `Verifying Checksum`, `Extracting`, `Pull complete`, `Already exists`, ... */
-  status: string
-  current?: number
-  total?: number
-}
-
-export interface PullOptions {
-  /** `os/arch[/variant]`. Default: this host's. */
-  platform?: string | Platform
-  /** Default: what the engine was opened with. */
-  auth?: RegistryAuth
-  onProgress?: (event: ProgressEvent) => void
-  signal?: AbortSignal
-}
-
-export interface PullResult {
-  /** Canonical reference, for example `docker.io/library/debian:12`. */
-  reference: string
-  /** Manifest or index digest as the registry names it. */
-  digest: string
-  imageId: string
-  /** False when the image was there and up to date. */
-  updated: boolean
-}
-
-export interface LoadOptions {
-  /** `os/arch[/variant]`. Default: this host's. */
-  platform?: string | Platform
-  onProgress?: (event: ProgressEvent) => void
-  signal?: AbortSignal
-}
-
-export interface LoadedImage {
-  /** References the archive gave the image; empty for an untagged one. */
-  references: string[]
-  imageId: string
-}
-
-/** One row of `images`. */
-export interface ImageSummary {
-  /** `sha256:...` of the config. */
-  id: string
-  /** Familiar names with tags (`debian:12`); empty for a dangling image. */
-  tags: string[]
-  /** `name@sha256:...`. */
-  digests: string[]
-  /** Milliseconds since the epoch, from the config. */
-  createdAt: number
-  /** Bytes of the unpacked layers. */
-  size: number
-  labels: Record<string, string>
-  architecture: string
-  os: string
-}
-
-export interface RemovedImage {
-  untagged?: string
-  deleted?: string
 }
 
 /** What `Engine.info()` tells. */

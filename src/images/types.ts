@@ -5,7 +5,7 @@ import type { CredentialProvider, Credentials } from '../registry/index.js'
 export interface ProgressEvent {
   /** Short layer digest (12 hex digits), or empty for a line about the whole. */
   id: string
-  /** Docker's words. */
+  /** Docker's words: `Pulling fs layer`, `Downloading`, `Verifying Checksum`, `Extracting`, `Pull complete`, `Already exists`, ... */
   status: string
   /** Bytes. */
   current?: number
