@@ -1,6 +1,7 @@
 /** jubako as the benchmark uses it: an engine with a store of its own, thrown away afterwards. */
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { NetworksApi } from '../src/engine/network-types.js'
 import type { Container, EngineOptions, LoadedImage, RunOptions } from '../src/engine/types.js'
 import { busyboxImage } from '../test/fixtures/images.js'
 import { CHECKOUT } from '../test/helpers/checkout.js'
@@ -9,6 +10,7 @@ import { LIMITS } from './bundle.js'
 export interface BenchEngine extends AsyncDisposable {
   run(image: string, command: string[], options?: RunOptions): Promise<Container>
   load(archive: string): Promise<LoadedImage[]>
+  readonly networks: NetworksApi
 }
 
 interface Package {

@@ -17,9 +17,10 @@ export interface AbsentPeer {
   reason: string
 }
 
-const IMAGE = 'localhost/jubako-bench:latest'
+/** The benchmark's image at the peers. */
+export const IMAGE = 'localhost/jubako-bench:latest'
 
-function run(words: readonly string[]): { ok: boolean; stdout: string; complaint: string } {
+export function run(words: readonly string[]): { ok: boolean; stdout: string; complaint: string } {
   const result = spawnSync(words[0] ?? '', words.slice(1), { encoding: 'utf8', env: TOOL_ENV, timeout: 120_000 })
   const complaint = (result.stderr || result.error?.message || '').trim()
   return {

@@ -68,8 +68,10 @@ export class Oracle {
 export class Timer {
   readonly #program: LineProgram
 
-  constructor(program: string) {
-    this.#program = new LineProgram(program, [])
+  /** @param within words of a command that becomes the program, for example one that enters a namespace */
+  constructor(program: string, within: readonly string[] = []) {
+    const [first = '', ...words] = [...within, program]
+    this.#program = new LineProgram(first, words)
   }
 
   /**
