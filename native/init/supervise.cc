@@ -192,7 +192,12 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
     run_exit_steps(s, s.plan.exit);
     run_exit_steps(s, s.plan.end);
   }
-  // The control socket closes last: its end of file says that everything is gone.
+  // Closing a socket of nf_tables waits until the kernel has freed what was deleted, for milliseconds: nobody else has
+  // to.
+  if (s.lock >= 0) close(s.lock);
+  for (Client& client : s.clients) {
+    if (client.owner) send_frame(s, client, protocol::kGone, nullptr, 0);
+  }
   return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "network.h"
 
+#include <linux/netlink.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -13,6 +14,14 @@ namespace jubako::napi {
 
 namespace {
 
+// Kept for as long as the thread lives: closing one of nf_tables waits until the kernel has freed what others deleted.
+int kept_socket(int protocol, Failure& f) {
+  static thread_local Fd sockets[2];
+  Fd& socket = sockets[protocol == NETLINK_NETFILTER];
+  if (!socket) socket.reset(open_netlink(protocol, f));
+  return socket.get();
+}
+
 // netlink(protocol: number, what: string, messages: Uint8Array, tolerated: Int32Array) -> Buffer: the kernel's answers.
 // Throws a failure. A handful of messages takes microseconds, so it is synchronous.
 Napi::Value netlink(const Napi::CallbackInfo& info) {
@@ -23,9 +32,9 @@ Napi::Value netlink(const Napi::CallbackInfo& info) {
   auto tolerated = info[3].As<Napi::Int32Array>();
   Failure failure;
   Replies replies;
-  Fd socket(open_netlink(protocol, failure));
-  bool good = socket && exchange(socket.get(), what.c_str(), messages.Data(), messages.ByteLength(), tolerated.Data(),
-                                 tolerated.ElementLength(), &replies, failure);
+  int socket = kept_socket(protocol, failure);
+  bool good = socket >= 0 && exchange(socket, what.c_str(), messages.Data(), messages.ByteLength(), tolerated.Data(),
+                                      tolerated.ElementLength(), &replies, failure);
   Napi::Value result = env.Undefined();
   if (good)
     result = Napi::Buffer<uint8_t>::Copy(env, replies.data, replies.size);
@@ -41,12 +50,12 @@ Napi::Value index_of(const Napi::CallbackInfo& info) {
   std::string name = info[0].As<Napi::String>();
   Failure failure;
   uint32_t index = 0;
-  Fd socket(open_netlink(0, failure));
-  if (!socket) {
+  int socket = kept_socket(NETLINK_ROUTE, failure);
+  if (socket < 0) {
     napi_throw(env, failure_object(env, failure));
     return env.Undefined();
   }
-  link_index(socket.get(), name.c_str(), index, failure);
+  link_index(socket, name.c_str(), index, failure);
   return Napi::Number::New(env, index);
 }
 

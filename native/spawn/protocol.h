@@ -21,6 +21,7 @@ enum Type : uint32_t {
   kProgress = 9,   // a worker's progress, role-specific
   kImplicit = 10,  // unpack: a directory that no entry describes
   kFault = 11,     // unpack: why the archive was refused
+  kGone = 12,      // nothing: everything is undone and removed, only the process itself has still to end
   // to jubako-init
   kAttach = 64,      // u32 mask of kAttach*
   kStdin = 65,       // bytes

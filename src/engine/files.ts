@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import type { RunNetwork } from '../network/index.js'
 import type { ContainerConfig, ManagedFiles } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
@@ -23,8 +23,20 @@ const RESOLVER = '127.0.0.11'
 const isLoopback = (address: string): boolean => /^(127\.|::1$)/.test(address)
 const nameservers = (text: string): string[] => [...text.matchAll(/^nameserver\s+(\S+)/gm)].map((match) => match[1]!)
 
+let seen: { stamp: string; text: string } | undefined
+
+/** The host's /etc/resolv.conf, read again when it has changed. */
+function hostResolvConf(): string {
+  const path = '/etc/resolv.conf'
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
+  if (stat === undefined) return ''
+  const stamp = `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`
+  if (seen?.stamp !== stamp) seen = { stamp, text: readOr(path, '') }
+  return seen.text
+}
+
 /** Name servers of this host, also those at loopback addresses. */
-export const hostResolvers = (): string[] => nameservers(readOr('/etc/resolv.conf', ''))
+export const hostResolvers = (): string[] => nameservers(hostResolvConf())
 
 /**
  * /etc/resolv.conf.
@@ -33,7 +45,7 @@ export const hostResolvers = (): string[] => nameservers(readOr('/etc/resolv.con
  * 127.0.0.11
  */
 function resolvConf(config: ContainerConfig, network: 'host' | 'own' | 'service'): string {
-  const host = readOr('/etc/resolv.conf', '')
+  const host = hostResolvConf()
   const changed = config.dns.length + config.dnsSearch.length + config.dnsOptions.length > 0
   if (network === 'host' && !changed) return host
   const keep = (word: string) => host.split('\n').filter((line) => line.startsWith(`${word} `))

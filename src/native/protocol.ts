@@ -13,6 +13,7 @@ export const Frame = {
   progress: 9,
   implicit: 10,
   fault: 11,
+  gone: 12,
   attach: 64,
   stdin: 65,
   stdinClose: 66,

@@ -23,6 +23,8 @@ const IFLA = {
   info: 18,
   afSpec: 26,
   namespaceFd: 28,
+  txQueues: 31,
+  rxQueues: 32,
   kind: 1,
   data: 2,
 } as const
@@ -146,16 +148,20 @@ export interface VethLink {
   isolated: boolean
 }
 
+/** Without a number the kernel makes one queue per processor, then waits twice for readers until it may use one only. */
+const oneQueue = (to: Messages): Messages => to.u32(IFLA.txQueues, 1).u32(IFLA.rxQueues, 1)
+
 /** A pair of links, one end a port of the bridge, the other in the container's namespace from its birth. */
 export function createVeth(link: VethLink): Messages {
   const messages = route()
   messages.add(RTM.newLink, Flag.create | Flag.excl, linkHeader(false), (to) => {
     to.text(IFLA.name, link.name).u32(IFLA.mtu, link.mtu).u32Later(IFLA.master, 'link', link.bridge)
+    oneQueue(to)
     kind(to, 'veth', (data) =>
       data.nested(VETH_PEER, (peer) => {
         peer.raw(linkHeader(false))
         peer.text(IFLA.name, link.inside).u32(IFLA.mtu, link.mtu).bytes(IFLA.address, link.mac)
-        peer.u32Later(IFLA.namespaceFd, 'namespace')
+        oneQueue(peer).u32Later(IFLA.namespaceFd, 'namespace')
       }),
     )
   })

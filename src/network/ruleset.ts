@@ -71,8 +71,9 @@ const leave = (family: 4 | 6): Expression[][] => [
 /** @param guard the host forwards only because of us: nothing else is forwarded then */
 function rules(guard: boolean): Record<string, Expression[][]> {
   return {
-    // route_localnet lets published ports answer at 127.0.0.1. It must not let containers reach the host's loopback.
-    raw: [[...is.inputIn('bridges'), ...is.family(4), ...is.destinationLoopback, drop]],
+    // route_localnet lets published ports answer at 127.0.0.1. It must not let containers reach the host's loopback. Every
+    // packet comes by here: what most are not is asked first.
+    raw: [[...is.family(4), ...is.destinationLoopback, ...is.inputIn('bridges'), drop]],
     prerouting: [...publish(4), ...publish(6)],
     output: [...publish(4), ...publish(6)],
     postrouting: [

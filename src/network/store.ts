@@ -1,4 +1,5 @@
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -24,6 +25,8 @@ const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoExc
 export class NetworkStore {
   readonly #records: string
   readonly #run: string
+  /** A record never changes. */
+  readonly #known = new Map<string, NetworkConfig>()
 
   constructor(root: string, runRoot: string) {
     this.#records = `${root}/networks`
@@ -53,12 +56,20 @@ export class NetworkStore {
       if (codeOf(error) === 'ENOENT') return []
       throw error
     }
-    return names.flatMap((name) => (/^[0-9a-f]{64}\.json$/.test(name) ? (this.load(name.slice(0, 64)) ?? []) : []))
+    const ids = names.filter((name) => /^[0-9a-f]{64}\.json$/.test(name)).map((name) => name.slice(0, 64))
+    for (const id of this.#known.keys()) if (!ids.includes(id)) this.#known.delete(id)
+    return ids.flatMap((id) => this.#known.get(id) ?? this.load(id) ?? [])
   }
 
   load(id: string): NetworkConfig | undefined {
+    const path = `${this.#records}/${id}.json`
+    const known = this.#known.get(id)
+    if (known !== undefined && existsSync(path)) return known
+    this.#known.delete(id)
     try {
-      return JSON.parse(readFileSync(`${this.#records}/${id}.json`, 'utf8')) as NetworkConfig
+      const network = JSON.parse(readFileSync(path, 'utf8')) as NetworkConfig
+      this.#known.set(id, network)
+      return network
     } catch (error) {
       if (codeOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined
       throw error

@@ -10,7 +10,7 @@ export interface Supervised {
   pid: number
   /** null when jubako-init was killed before it could tell. */
   exit: Promise<ExitInfo | null>
-  /** Settles when jubako-init has cleaned up and was reaped. */
+  /** Settles when jubako-init has cleaned up, or was reaped. */
   gone: Promise<void>
   /** Streams over the control socket, as far as the plan attaches it. */
   streams: FramedStreams
@@ -34,6 +34,7 @@ export async function startSupervised(init: InitProcess, plan: ProcessPlan, what
   let failure: Error | undefined
   let exit: ExitInfo | null = null
   const exited = withResolvers<ExitInfo | null>()
+  const cleaned = withResolvers()
   const streams = new FramedStreams(init.control, plan.attachMask)
   init.onFrame = (type, payload) => {
     switch (type) {
@@ -49,12 +50,15 @@ export async function startSupervised(init: InitProcess, plan: ProcessPlan, what
         streams.end()
         exited.resolve(exit)
         break
+      case Frame.gone:
+        cleaned.resolve()
+        break
       default:
         streams.accept(type, payload)
     }
   }
   init.sendPlan(encodePlan(plan))
-  const gone = init.exited.then((status) => {
+  const ended = init.exited.then((status) => {
     streams.end()
     if (pid === 0) {
       const killed = new JubakoError('ERR_JUBAKO_STATE', `${what}: it was killed while it was set up`)
@@ -73,7 +77,7 @@ export async function startSupervised(init: InitProcess, plan: ProcessPlan, what
   return {
     pid,
     exit: exited.promise,
-    gone,
+    gone: Promise.race([cleaned.promise, ended]),
     streams,
     init,
     write: (frame) => {
