@@ -18,7 +18,7 @@ export async function withDockerHost<T>(engine: Engine, use: (dockerHost: string
     const socket = `${directory}/docker.sock`
     const server = await serveApi(engine, {
       listen: [{ socket, mode: 0o600 }],
-      allow: { labels: { [SESSION_LABEL]: session } },
+      allow: { labels: { [SESSION_LABEL]: session }, hideLabels: true },
     })
     try {
       return await use(`unix://${socket}`)

@@ -27,6 +27,15 @@ export function checkAllow(allow: Allow, known: ReadonlySet<string>): void {
   }
 }
 
+/** `key=value` of each. */
+export const ownLabels = (labels: Readonly<Record<string, string>>): string[] =>
+  Object.entries(labels).map(([key, value]) => `${key}=${value}`)
+
+export const withoutLabels = (
+  labels: Readonly<Record<string, string>>,
+  hidden: Readonly<Record<string, string>>,
+): Record<string, string> => Object.fromEntries(Object.entries(labels).filter(([key]) => !Object.hasOwn(hidden, key)))
+
 export function hasLabels(labels: Readonly<Record<string, string>>, wanted: Allow['labels']): boolean {
   return Object.entries(wanted ?? {}).every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value)
 }

@@ -1,6 +1,6 @@
 import type { ProgressEvent } from '../engine/types.js'
 import type { Call } from './call.js'
-import { messageOf, statusOf } from './errors.js'
+import { messageOf } from './errors.js'
 
 const BAR = 50
 
@@ -32,6 +32,16 @@ export function progressMessage({ id, status, current, total }: ProgressEvent): 
   }
 }
 
+/** An error whose code is for the client's exit: of nothing else clients are told one. */
+export class LineError extends Error {
+  constructor(
+    readonly code: number,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
 /**
  * A stream of JSON objects, one a line. It begins with the first one, so that what fails before is an error with a
  * status; what fails later is the stream's last object.
@@ -57,7 +67,8 @@ export class JsonLines {
     } catch (error) {
       if (!this.call.reply.begun) throw error
       const message = messageOf(error)
-      this.send({ errorDetail: { code: statusOf(error), message }, error: message })
+      const code = error instanceof LineError ? error.code : undefined
+      this.send({ errorDetail: { ...(code !== undefined && { code }), message }, error: message })
     }
     // Something is always sent: clients read a stream.
     if (!this.call.reply.begun) this.#last = this.call.reply.start(200, { 'Content-Type': 'application/json' })

@@ -324,7 +324,12 @@ class Build {
       const { now } = this.#parts
       this.#work.emit({ type: 'start', step, name: `[internal] load metadata for ${reference}`, time: now() })
       image = this.#parts.images
-        .resolve(reference, { pull: this.#options.pull ?? false, platform, signal: this.#stop.signal })
+        .resolve(reference, {
+          pull: this.#options.pull ?? false,
+          platform,
+          auth: this.#options.auth,
+          signal: this.#stop.signal,
+        })
         .then(
           (found) => {
             this.#work.emit({ type: 'end', step, time: now() })

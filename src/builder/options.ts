@@ -1,4 +1,5 @@
 import type { CheckWarning } from '../dockerfile/index.js'
+import type { CredentialProvider } from '../registry/index.js'
 import type { ContextSource } from './context.js'
 import type { BuildEvent, StepLimits } from './types.js'
 
@@ -26,6 +27,8 @@ export interface BuildOptions {
   labels?: Readonly<Record<string, string>>
   /** `os/arch[/variant]`. Default: this machine's. */
   platform?: string
+  /** Who fetches base images: credentials by registry. Default: the engine's. */
+  auth?: CredentialProvider
   /** Base images are fetched anew. Default false: only when they are missing. */
   pull?: boolean
   noCache?: boolean

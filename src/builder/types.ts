@@ -1,5 +1,6 @@
 import type { CheckWarning, Location } from '../dockerfile/index.js'
 import type { ChainId, DiffId, ImageConfig, ImageId, Platform } from '../oci/index.js'
+import type { CredentialProvider } from '../registry/index.js'
 
 /** A base image that is here. */
 export interface BaseImage {
@@ -16,7 +17,12 @@ export interface BaseImage {
 export interface BuildImages {
   resolve(
     reference: string,
-    options: { pull: boolean; platform: string | undefined; signal: AbortSignal | undefined },
+    options: {
+      pull: boolean
+      platform: string | undefined
+      auth: CredentialProvider | undefined
+      signal: AbortSignal | undefined
+    },
   ): Promise<BaseImage>
   /**
    * Makes an image. Layers with a `directory` are taken from there by rename, unless they are here.

@@ -108,8 +108,8 @@ function partsOf(context: EngineContext): BuilderParts {
     platform: formatPlatform(hostPlatform()),
     now: () => Date.now(),
     images: {
-      resolve: async (reference, { pull, platform, signal }): Promise<BaseImage> =>
-        images.ensure(reference, { policy: pull ? 'always' : 'missing', platform, signal }),
+      resolve: async (reference, { pull, platform, auth, signal }): Promise<BaseImage> =>
+        images.ensure(reference, { policy: pull ? 'always' : 'missing', platform, auth, signal }),
       adopt: ({ base, config, layers, tags }): Promise<ImageId> =>
         images.adopt({
           base,

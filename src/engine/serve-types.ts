@@ -6,10 +6,12 @@ export interface Allow {
    */
   operations?: readonly string[]
   /**
-   * Only containers with these labels exist for the clients; containers, networks and volumes they create get them.
-   * Whoever may create containers can reach the whole machine all the same: limit `operations` too.
+   * Only containers, volumes and networks (the predefined ones aside) with these labels exist for the clients; what they
+   * create gets them. Images are shared. Whoever may create containers can reach the whole machine all the same: limit `operations` too.
    */
   labels?: Readonly<Record<string, string>>
+  /** Clients are not shown {@link labels}: some compare what they asked for with what they find. Default false. */
+  hideLabels?: boolean
 }
 
 /** Where the Docker Engine API listens. */

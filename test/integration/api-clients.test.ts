@@ -1,5 +1,5 @@
 // lanes: host
-/** The docker command, dockerode and testcontainers against the API, each unchanged, in a network namespace of the test. */
+/** The docker command, docker-compose, dockerode, Docker's SDK for Node and testcontainers against the API, each unchanged, in a network namespace of the test. */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -31,7 +31,7 @@ exec ${jubako} serve -- sh -e ${work}/script`
       'unshare',
       ['-n', 'sh', '-c', text],
       {
-        env: { ...TOOL_ENV, HOME: work, DOCKER_BUILDKIT: '0', WORK: work, ...env },
+        env: { ...TOOL_ENV, HOME: work, WORK: work, ...env },
         maxBuffer: 1 << 26,
         timeout: 240_000,
       },
@@ -53,6 +53,8 @@ function workDirectory(t: { teardown(act: () => void): void }): string {
 const TOUR = `
 check() { if [ "$2" = "$3" ]; then echo "ok $1"; else echo "FAILED $1: [$2] is not [$3]"; exit 9; fi; }
 exits() { want=$1; shift; set +e; "$@" >/dev/null 2>&1; got=$?; set -e; check "exit $want of $*" "$got" "$want"; }
+# With buildx the command line does not ask the engine how to build.
+if $DOCKER buildx version >/dev/null 2>&1; then export DOCKER_BUILDKIT=0; fi
 $DOCKER version >/dev/null
 $DOCKER info >/dev/null
 $DOCKER images --format '{{.Repository}}:{{.Tag}}' | grep -q '^busybox:latest$'
@@ -101,6 +103,8 @@ printf 'FROM busybox\\nARG WORD\\nRUN echo $WORD > /word\\nCMD ["cat","/word"]\\
 $DOCKER build --build-arg WORD=built -t built:1 $WORK/context 2>&1 | grep -q 'Successfully tagged built:1'
 check build "$($DOCKER run --rm built:1)" built
 $DOCKER tag built:1 again:1
+printf 'FROM busybox\\nRUN exit 7\\n' > $WORK/context/Dockerfile
+exits 7 $DOCKER build $WORK/context
 $DOCKER network create net >/dev/null
 $DOCKER network ls --format '{{.Name}}' | grep -q '^net$'
 $DOCKER create --name joined busybox true >/dev/null
@@ -134,6 +138,41 @@ t.test('the docker command, the whole tour', async (t) => {
 })
 
 const program = (name: string): string => `node ${join(CHECKOUT, 'test/fixtures/clients', name)}`
+
+const COMPOSE = `
+cd ${join(CHECKOUT, 'test/fixtures/clients/compose')}
+export COMPOSE_PROJECT_NAME=project
+check() { if [ "$2" = "$3" ]; then echo "ok $1"; else echo "FAILED $1: [$2] is not [$3]"; exit 9; fi; }
+docker-compose up -d >$WORK/said 2>&1 || { cat $WORK/said; exit 8; }
+docker-compose ps | grep -q 'project_web_1.*Up'
+check service "$(docker-compose exec -T client wget -qO- http://web/)" page
+check build "$(docker-compose exec -T client cat /word)" built
+docker-compose exec -T web sh -c 'echo kept > /data/file'
+check volume "$(docker-compose run --rm -T client cat /data/file 2>$WORK/said)" kept
+check 'what compose says of a run' "$(grep -v '^Creating' $WORK/said)" ''
+check port "$(wget -qO- http://$(docker-compose port web 80)/)" page
+docker-compose logs --no-color web | grep -q served
+docker-compose up -d --scale client=2 >$WORK/said 2>&1
+grep -q 'project_web_1 is up-to-date' $WORK/said
+docker-compose stop -t 0 >/dev/null 2>&1
+docker-compose start >/dev/null 2>&1
+check 'after a restart' "$(docker-compose exec -T --index=2 client wget -qO- http://web/)" page
+docker-compose down -v -t 0 >/dev/null 2>&1
+check containers "$(docker-compose ps -q)" ''
+echo COMPOSE ENDED
+`
+
+t.test('docker-compose', async (t) => {
+  const { code, stdout, stderr } = await served(COMPOSE, workDirectory(t))
+  t.equal(code, 0, `${stderr.slice(-2000)}${stdout.slice(-1000)}`)
+  t.match(stdout, /COMPOSE ENDED/)
+})
+
+t.test('docker’s SDK for node', async (t) => {
+  const { code, stdout, stderr } = await served(program('node-sdk.mjs'), workDirectory(t))
+  t.equal(code, 0, stderr.slice(-2000))
+  t.match(stdout, /all is well/)
+})
 
 t.test('dockerode', async (t) => {
   const { code, stdout, stderr } = await served(program('dockerode.mjs'), workDirectory(t))

@@ -18,9 +18,11 @@ interface TestApi extends TestEngine {
   start(id: string): Promise<void>
 }
 
-async function api(t: Test, allow?: Allow): Promise<TestApi> {
-  const on = await testEngine(t)
-  const socket = join(on.runRoot, '..', 'api.sock')
+let sockets = 0
+
+async function api(t: Test, allow?: Allow, given?: TestEngine): Promise<TestApi> {
+  const on = given ?? (await testEngine(t))
+  const socket = join(on.runRoot, '..', `api${sockets++}.sock`)
   const server = await serveApi(on.engine, { listen: [{ socket }], ...(allow !== undefined && { allow }) })
   t.teardown(() => server.close())
   const create = async (command: string[], more: Record<string, unknown> = {}) => {
@@ -367,6 +369,26 @@ t.test('a socket with limits', async (t) => {
     status: 403,
     text: '{"message":"this socket does not allow ContainerDelete"}\n',
   })
+  await on.engine.volumes.create({ name: 'others' })
+  await on.engine.networks.create('others')
+  const all = await api(t, { labels: { mine: 'yes' }, hideLabels: true }, on)
+  const made = (await call(all.socket, 'POST', '/volumes/create', { Name: 'own', Labels: { a: 'b' } })).json()
+  t.strictSame(made.Labels, { a: 'b' }, 'what it asked for')
+  t.strictSame((await on.engine.volumes.list({ label: ['mine=yes'] })).length, 1)
+  const network = (await call(all.socket, 'POST', '/networks/create', { Name: 'own' })).json<{ Id: string }>().Id
+  const implied = await all.create(['true'], { HostConfig: { Binds: ['implied:/data'] } })
+  t.strictSame((await call(all.socket, 'GET', `/containers/${implied}/json`)).json().Config.Labels, {})
+  const names = (list: unknown) => (list as { Name: string }[]).map(({ Name }) => Name).sort()
+  t.strictSame(names((await call(all.socket, 'GET', '/networks')).json()), ['bridge', 'host', 'none', 'own'])
+  t.strictSame(names((await call(all.socket, 'GET', '/volumes')).json().Volumes), ['implied', 'own'])
+  for (const path of ['/networks/others', '/volumes/others']) {
+    t.match(await call(all.socket, 'GET', path), { status: 404 }, path)
+    t.match(await call(all.socket, 'DELETE', path), { status: 404 }, path)
+  }
+  const prunedNetworks = await call(all.socket, 'POST', '/networks/prune')
+  t.strictSame(prunedNetworks.json().NetworksDeleted, ['own'], network)
+  const filters = encodeURIComponent('{"all":["1"]}')
+  t.strictSame((await call(all.socket, 'POST', `/volumes/prune?filters=${filters}`)).json().VolumesDeleted, ['own'])
   const refused = serveApi(on.engine, { listen: [{ socket: `${on.socket}2` }], allow: { operations: ['Everything'] } })
   await t.rejects(refused, { message: 'unknown operation: Everything' })
   await t.rejects(serveApi(on.engine, { listen: [{ socket: on.socket }] }), { code: 'ERR_JUBAKO_CONFLICT' })

@@ -1,13 +1,7 @@
 import { RegistryClient } from '../../registry/index.js'
 import type { Call } from '../call.js'
 import { ApiError, badRequest, messageOf } from '../errors.js'
-import { credentials } from '../registry-auth.js'
-
-/** The host of a server's address; Docker Hub's old names are one. */
-function registryOf(address: string): string {
-  const host = address.replace(/^https?:\/\//, '').replace(/\/.*$/, '')
-  return host === '' || host === 'index.docker.io' || host === 'registry-1.docker.io' ? 'docker.io' : host
-}
+import { credentials, registryOf } from '../registry-auth.js'
 
 export async function systemAuth(call: Call): Promise<void> {
   const body = await call.json('AuthConfig', { required: true })

@@ -1,10 +1,11 @@
-import type { BuildEvent, BuildOptions, CacheEntry, StepLimits } from '../../engine/build-types.js'
+import type { BuildError, BuildEvent, BuildOptions, CacheEntry, StepLimits } from '../../engine/build-types.js'
 import { familiarReference, parseReference, withDefaultTag } from '../../oci/reference.js'
 import type { Call } from '../call.js'
 import { ApiError, badRequest } from '../errors.js'
 import { Fields } from '../fields.js'
 import { moment } from '../image-filters.js'
-import { JsonLines } from '../progress.js'
+import { JsonLines, LineError } from '../progress.js'
+import { configCredentials } from '../registry-auth.js'
 
 /** A JSON object in a query; values that are null are left out. */
 function map(call: Call, name: string): Record<string, string> {
@@ -94,6 +95,7 @@ function options(call: Call): BuildOptions {
     labels: map(call, 'labels'),
     noCache: query.bool('nocache'),
     pull: query.bool('pull'),
+    ...configCredentials(call.header('x-registry-config')),
     limits: limits(call),
     signal: call.signal,
   }
@@ -101,14 +103,26 @@ function options(call: Call): BuildOptions {
 
 /** The events of a build in the classic builder's words. */
 function classic(lines: JsonLines): (event: BuildEvent) => void {
+  const shown = new Set<string>()
   return (event) => {
     if (event.type === 'start') {
       const [, number, count, instruction] = /^\[(?:[^\]]* )?(\d+)\/(\d+)\] (.*)$/s.exec(event.name) ?? []
-      const text = number === undefined ? event.name : `Step ${number}/${count} : ${instruction}`
-      lines.send({ stream: `${text}\n` })
+      if (number === undefined) return
+      shown.add(event.step)
+      lines.send({ stream: `Step ${number}/${count} : ${instruction}\n` })
     } else if (event.type === 'cached') lines.send({ stream: ' ---> Using cache\n' })
-    else if (event.type === 'output') lines.send({ stream: event.data.toString('utf8') })
+    else if (event.type === 'output' && shown.has(event.step)) {
+      lines.send({ stream: event.data.toString('utf8') })
+    }
   }
+}
+
+/** A command's exit code is the exit code of `docker build`. */
+function inClassicWords(error: unknown): unknown {
+  const code = (error as Partial<BuildError>).failed?.exitCode
+  const command = /^process "(.*)" did not complete/s.exec((error as Error).message)?.[1]
+  if (code === undefined || command === undefined) return error
+  return new LineError(code, `The command '${command}' returned a non-zero code: ${code}`)
 }
 
 export async function imageBuild(call: Call): Promise<void> {
@@ -121,7 +135,11 @@ export async function imageBuild(call: Call): Promise<void> {
     else if (!quiet) lines.send({ aux: { ID: id } })
   }
   await lines.run(async () => {
-    const result = await call.engine.build({ ...asked, ...(!quiet && { onProgress: classic(lines) }) })
+    const result = await call.engine
+      .build({ ...asked, ...(!quiet && { onProgress: classic(lines) }) })
+      .catch((error: unknown) => {
+        throw inClassicWords(error)
+      })
     await result.release()
     const id = result.imageId!
     image(id)

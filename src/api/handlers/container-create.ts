@@ -7,7 +7,12 @@ export async function containerCreate(call: Call): Promise<void> {
   const { image, command, options, warnings } = createRequest(body)
   if (image === '') throw badRequest('no image specified')
   const [name, platform] = [call.query.given('name'), call.query.given('platform')]
-  const labels = { ...options.labels, ...call.resident.allow?.labels }
+  const labels = { ...options.labels, ...call.resident.labels }
+  // Volumes that are made along with the container are the socket's too.
+  if (call.resident.allow?.labels !== undefined) {
+    for (const it of options.mounts ?? [])
+      if (it.type === 'volume') it.labels = { ...it.labels, ...call.resident.labels }
+  }
   const container = await call.engine.create(image, command, {
     ...options,
     labels,

@@ -1,4 +1,3 @@
-import { hasLabels } from '../allow.js'
 import type { Call } from '../call.js'
 import { CONTAINER_FILTERS, filterContainers } from '../container-filters.js'
 import { containerSummary } from '../shapes/container-summary.js'
@@ -9,14 +8,12 @@ export async function containerList(call: Call): Promise<void> {
   const limit = query.int('limit') ?? 0
   // A state that is asked for is looked for among all.
   const all = query.bool('all') || limit > 0 || ['status', 'exited', 'since', 'before'].some((it) => filters.has(it))
-  const visible = (await engine.containers({ all: true })).filter(({ labels }) =>
-    hasLabels(labels, resident.allow?.labels),
-  )
+  const visible = (await engine.containers({ all: true })).filter(({ labels }) => resident.sees(labels))
   const shown = all ? visible : visible.filter(({ state }) => RUNNING.has(state))
   const found = await filterContainers(shown, visible, filters, engine)
   const chosen = limit > 0 ? found.slice(0, limit) : found
   const now = Date.now()
-  const rows = chosen.map((it) => containerSummary(it, now))
+  const rows = chosen.map((it) => resident.shown(containerSummary(it, now)))
   if (query.bool('size')) {
     await Promise.all(
       rows.map(async (row, at) => {

@@ -1,4 +1,3 @@
-import { hasLabels } from '../allow.js'
 import type { Call } from '../call.js'
 import { badRequest } from '../errors.js'
 import { pruneTest } from '../image-filters.js'
@@ -54,7 +53,7 @@ export async function containerPrune(call: Call): Promise<void> {
   const deleted: string[] = []
   let reclaimed = 0
   for (const it of await engine.containers({ all: true })) {
-    if (!STOPPED.has(it.state) || !matches(it) || !hasLabels(it.labels, resident.allow?.labels)) continue
+    if (!STOPPED.has(it.state) || !matches(it) || !resident.sees(it.labels)) continue
     try {
       const { written } = await engine.containerSize(it.id)
       await (await engine.container(it.id)).remove()

@@ -44,11 +44,14 @@ export async function events(call: Call): Promise<void> {
     signal: call.signal,
   })
   await call.reply.start(200, { 'Content-Type': 'application/json' })
-  for await (const event of all) if (!(await call.reply.write(eventText(event)))) break
+  for await (const event of all) {
+    const attributes = call.resident.shownLabels(event.actor.attributes)
+    if (!(await call.reply.write(eventText({ ...event, actor: { ...event.actor, attributes } })))) break
+  }
 }
 
 /** What the clients of a socket that is limited to labels may see of events. */
 function label(call: Call, filters: Filters): Record<string, string[]> {
-  const own = Object.entries(call.resident.allow?.labels ?? {}).map(([key, value]) => `${key}=${value}`)
+  const own = call.resident.labelFilters
   return own.length === 0 ? {} : { label: [...filters.get('label'), ...own] }
 }

@@ -14,6 +14,7 @@ export async function networkList(call: Call): Promise<void> {
   const dangling = filters.flag('dangling')
   const found: Record<string, unknown>[] = []
   for (const it of await call.engine.networks.list()) {
+    if (!call.resident.seesNetwork(it)) continue
     const matches =
       any('driver', (value) => it.driver === value) &&
       any('id', (value) => it.id.startsWith(value)) &&
@@ -24,13 +25,13 @@ export async function networkList(call: Call): Promise<void> {
     if (!matches) continue
     const shape = await (await call.engine.networks.get(it.id)).inspect()
     const unused = !PREDEFINED.has(it.name) && Object.keys((shape.Containers as object | null) ?? {}).length === 0
-    if (dangling === undefined || dangling === unused) found.push(shape)
+    if (dangling === undefined || dangling === unused) found.push(call.resident.shown(shape))
   }
   await call.reply.json(200, found)
 }
 
 export async function networkInspect(call: Call): Promise<void> {
-  await call.reply.json(200, await (await call.engine.networks.get(call.params.id!)).inspect())
+  await call.reply.json(200, (await call.resident.network(call.params.id!)).shape)
 }
 
 function pools(ipam: Fields): NonNullable<NetworkCreateOptions['pools']> {
@@ -72,13 +73,13 @@ export async function networkCreate(call: Call): Promise<void> {
     pools: pools(ipam),
     ipamOptions: ipam.map('Options') ?? {},
     options: body.map('Options') ?? {},
-    labels: { ...body.map('Labels'), ...call.resident.allow?.labels },
+    labels: { ...body.map('Labels'), ...call.resident.labels },
   })
   await call.reply.json(201, { Id: network.id, Warning: '' })
 }
 
 export async function networkDelete(call: Call): Promise<void> {
-  const network = await call.engine.networks.get(call.params.id!)
+  const { network } = await call.resident.network(call.params.id!)
   if (PREDEFINED.has(network.name)) {
     throw new ApiError(403, `${network.name} is a pre-defined network and cannot be removed`)
   }
@@ -94,7 +95,7 @@ export async function networkDelete(call: Call): Promise<void> {
 
 export async function networkConnect(call: Call): Promise<void> {
   const body = await call.json('ConnectOptions', { required: true })
-  const network = await call.engine.networks.get(call.params.id!)
+  const { network } = await call.resident.network(call.params.id!)
   const container = await call.resident.container(body.string('Container') ?? '')
   await network.connect(container.id, endpoint(body.fields('EndpointConfig')))
   await call.reply.empty(200)
@@ -102,14 +103,17 @@ export async function networkConnect(call: Call): Promise<void> {
 
 export async function networkDisconnect(call: Call): Promise<void> {
   const body = await call.json('DisconnectOptions', { required: true })
-  const network = await call.engine.networks.get(call.params.id!)
+  const { network } = await call.resident.network(call.params.id!)
   const container = await call.resident.container(body.string('Container') ?? '')
   await network.disconnect(container.id, { force: body.bool('Force') ?? false })
   await call.reply.empty(200)
 }
 
 export async function networkPrune(call: Call): Promise<void> {
+  const { resident } = call
   const matches = pruneTest(call.query.filters(['label', 'label!', 'until']))
-  const removed = await call.engine.networks.prune({ keep: (it: NetworkSummary) => !matches(it) })
+  const removed = await call.engine.networks.prune({
+    keep: (it: NetworkSummary) => !matches(it) || !resident.sees(it.labels),
+  })
   await call.reply.json(200, { NetworksDeleted: removed.length === 0 ? null : removed })
 }

@@ -1,7 +1,10 @@
 import type { CacheEntry } from '../../engine/build-types.js'
 import type { Call } from '../call.js'
+import { badRequest } from '../errors.js'
 import { containerSummary } from '../shapes/container-summary.js'
 import { imageRow } from './images.js'
+
+const KINDS = ['container', 'image', 'volume', 'build-cache']
 
 const time = (milliseconds: number): string => new Date(milliseconds).toISOString()
 
@@ -20,6 +23,8 @@ const cacheRow = (entry: CacheEntry): Record<string, unknown> => ({
 export async function systemUsage(call: Call): Promise<void> {
   const { engine } = call
   const asked = call.query.all('type')
+  const unknown = asked.find((it) => !KINDS.includes(it))
+  if (unknown !== undefined) throw badRequest(`unknown object type: ${unknown}`)
   const wants = (kind: string): boolean => asked.length === 0 || asked.includes(kind)
   const [usage, cache] = [await engine.usage(), wants('build-cache') ? await engine.build.cache() : []]
   const answer: Record<string, unknown> = {}

@@ -1,5 +1,4 @@
 import type { VolumeFilters } from '../../engine/volume-types.js'
-import { hasLabels } from '../allow.js'
 import type { Call } from '../call.js'
 import { ApiError } from '../errors.js'
 import type { Filters } from '../query.js'
@@ -16,13 +15,13 @@ function volumeFilters(filters: Filters): VolumeFilters {
 export async function volumeList(call: Call): Promise<void> {
   const filters = call.query.filters(['dangling', 'driver', 'label', 'name'])
   const found = await call.engine.volumes.list(volumeFilters(filters))
-  const seen = found.filter(({ labels }) => hasLabels(labels, call.resident.allow?.labels))
-  const shapes = await Promise.all(seen.map(async ({ name }) => (await call.engine.volumes.get(name)).inspect()))
+  const seen = found.filter(({ labels }) => call.resident.sees(labels))
+  const shapes = await Promise.all(seen.map(async ({ name }) => (await call.resident.volume(name)).shape))
   await call.reply.json(200, { Volumes: shapes, Warnings: null })
 }
 
 export async function volumeInspect(call: Call): Promise<void> {
-  await call.reply.json(200, await (await call.engine.volumes.get(call.params.name!)).inspect())
+  await call.reply.json(200, (await call.resident.volume(call.params.name!)).shape)
 }
 
 export async function volumeCreate(call: Call): Promise<void> {
@@ -33,12 +32,13 @@ export async function volumeCreate(call: Call): Promise<void> {
     ...(name && { name }),
     ...(driver && { driver }),
     options: body.map('DriverOpts') ?? {},
-    labels: { ...body.map('Labels'), ...call.resident.allow?.labels },
+    labels: { ...body.map('Labels'), ...call.resident.labels },
   })
-  await call.reply.json(201, await volume.inspect())
+  await call.reply.json(201, call.resident.shown(await volume.inspect()))
 }
 
 export async function volumeDelete(call: Call): Promise<void> {
+  if (call.resident.allow?.labels !== undefined) await call.resident.volume(call.params.name!)
   await call.engine.volumes.remove(call.params.name!, { force: call.query.bool('force') })
   await call.reply.empty(204)
 }
@@ -51,6 +51,10 @@ export async function volumePrune(call: Call): Promise<void> {
   const filters = call.query.filters(['all', 'label', 'label!'])
   // Up to 1.41 named volumes go too.
   const all = filters.flag('all') ?? call.version < 42
-  const { removed, reclaimed } = await call.engine.volumes.prune({ all, filters: volumeFilters(filters) })
+  const own = { label: [...filters.get('label'), ...call.resident.labelFilters] }
+  const { removed, reclaimed } = await call.engine.volumes.prune({
+    all,
+    filters: { ...volumeFilters(filters), ...(own.label.length > 0 && own) },
+  })
   await call.reply.json(200, { VolumesDeleted: removed.length === 0 ? null : removed, SpaceReclaimed: reclaimed })
 }
