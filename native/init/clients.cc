@@ -16,62 +16,6 @@ using protocol::Header;
 
 namespace {
 
-// Writes what the socket takes of {header, data}; the rest waits in `pending`.
-void send_or_keep(Supervisor& s, Client& client, const Header& header, const void* data) {
-  size_t total = sizeof header + header.length;
-  size_t sent = 0;
-  if (client.pending_size == client.pending_at) {
-    struct iovec parts[2] = {{const_cast<Header*>(&header), sizeof header}, {const_cast<void*>(data), header.length}};
-    struct msghdr message = {};
-    message.msg_iov = parts;
-    message.msg_iovlen = header.length ? 2 : 1;
-    ssize_t n = sendmsg(client.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n < 0 && errno != EAGAIN && errno != EINTR) {
-      client.broken = true;
-      return;
-    }
-    if (n > 0) sent = static_cast<size_t>(n);
-    if (sent == total) return;
-    client.pending_size = client.pending_at = 0;
-  }
-  size_t left = total - sent;
-  auto* room = static_cast<uint8_t*>(realloc(client.pending, client.pending_size + left));
-  if (!room) {
-    client.broken = true;
-    return;
-  }
-  client.pending = room;
-  uint8_t* to = room + client.pending_size;
-  if (sent < sizeof header) {
-    memcpy(to, reinterpret_cast<const uint8_t*>(&header) + sent, sizeof header - sent);
-    to += sizeof header - sent;
-    sent = sizeof header;
-  }
-  memcpy(to, static_cast<const uint8_t*>(data) + (sent - sizeof header), total - sent);
-  client.pending_size += left;
-  rewatch(s, client.fd, EPOLLIN | EPOLLOUT, &client);
-  watch_outputs(s, false);
-}
-
-void flush(Supervisor& s, Client& client) {
-  while (client.pending_at < client.pending_size) {
-    ssize_t n = send(client.fd, client.pending + client.pending_at, client.pending_size - client.pending_at,
-                     MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno == EAGAIN) return;
-    if (n <= 0) {
-      client.broken = true;
-      return;
-    }
-    client.pending_at += static_cast<size_t>(n);
-  }
-  free(client.pending);
-  client.pending = nullptr;
-  client.pending_size = client.pending_at = 0;
-  rewatch(s, client.fd, EPOLLIN, &client);
-  if (!any_pending(s)) watch_outputs(s, true);
-}
-
 void send_pidfd(Supervisor& s, Client& client) {
   if (!s.pidfd || s.reaped) {
     int32_t error = ESRCH;
@@ -237,16 +181,16 @@ void accept_clients(Supervisor& s) {
 void drop_client(Supervisor& s, Client& client) {
   unwatch(s, client.fd);
   close(client.fd);
-  free(client.pending);
+  forget_backlog(client);
   free(client.input);
   bool had_input = client.attached & protocol::kAttachStdin;
   client = Client();
   if (had_input && s.plan.settings.stdin_once) close_input(s);
-  if (!any_pending(s)) watch_outputs(s, true);
+  review_hold(s);
 }
 
 void client_event(Supervisor& s, Client& client, uint32_t events) {
-  if (events & EPOLLOUT) flush(s, client);
+  if (events & EPOLLOUT) flush_client(s, client);
   if (!client.broken && events & (EPOLLIN | EPOLLHUP | EPOLLERR)) read_frames(s, client);
   if (!client.broken) return;
   bool ends_all = client.owner && s.plan.settings.owned;
@@ -265,24 +209,22 @@ void broadcast(Supervisor& s, uint32_t type, const void* data, uint32_t size) {
   }
 }
 
-bool any_pending(const Supervisor& s) {
-  for (const Client& client : s.clients) {
-    if (client.fd >= 0 && client.pending_size > client.pending_at) return true;
-  }
-  return false;
-}
-
 void resume_clients(Supervisor& s) {
   for (Client& client : s.clients) {
     if (client.fd >= 0 && client.input) handle_frames(s, client);
   }
 }
 
-void watch_clients(Supervisor& s, bool on) {
+// Who types waits until the container has taken what was typed before.
+void watch_client(Supervisor& s, Client& client) {
+  bool typing_waits = s.input_pending && client.attached & protocol::kAttachStdin;
+  uint32_t in = typing_waits ? 0U : static_cast<uint32_t>(EPOLLIN);
+  rewatch(s, client.fd, in | (has_backlog(client) ? static_cast<uint32_t>(EPOLLOUT) : 0U), &client);
+}
+
+void watch_clients(Supervisor& s) {
   for (Client& client : s.clients) {
-    if (client.fd < 0 || !(client.attached & protocol::kAttachStdin)) continue;
-    uint32_t out = client.pending_size > client.pending_at ? static_cast<uint32_t>(EPOLLOUT) : 0U;
-    rewatch(s, client.fd, (on ? static_cast<uint32_t>(EPOLLIN) : 0U) | out, &client);
+    if (client.fd >= 0 && client.attached & protocol::kAttachStdin) watch_client(s, client);
   }
 }
 

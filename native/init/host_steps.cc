@@ -2,6 +2,7 @@
 #include <linux/bpf.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -129,6 +130,18 @@ bool lock(Supervisor& s, Reader& r, Failure& f) {
   }
 }
 
+// The writable layer is one life's alone: who copies from or to a stopped container has this lock for as long
+// (src/engine/files-lock.ts).
+bool hold_files(Supervisor& s, Reader& r, Failure& f) {
+  const char* path = r.text();
+  s.files.reset(sys::open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  if (!s.files) return fail(f, errno, "open", path);
+  while (flock(s.files.get(), LOCK_EX) < 0) {
+    if (errno != EINTR) return fail(f, errno, "flock", path);
+  }
+  return true;
+}
+
 bool listen_on(Supervisor& s, Reader& r, Failure& f) {
   const char* path = r.text();
   struct sockaddr_un address = {};
@@ -234,6 +247,7 @@ constexpr Act kActs[] = {
     {kCgroupWrite, cgroup_write},
     {kCgroupDevices, cgroup_devices},
     {kLock, lock},
+    {kHoldFiles, hold_files},
     {kListen, listen_on},
     {kCgroupRemove, cgroup_remove},
     {kRemoveTree, remove_directory},

@@ -134,16 +134,6 @@ void dispatch(Supervisor& s, const struct epoll_event& event) {
   if (client->fd >= 0) client_event(s, *client, event.events);
 }
 
-// Output that an attached client has not taken yet, after the container's end. The owner decides how long: if it goes,
-// its descriptor breaks.
-bool must_flush(const Supervisor& s) {
-  if (any_pending(s)) return true;
-  for (const Output& output : s.outputs) {
-    if (output.fd >= 0) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 int wait_and_dispatch(Supervisor& s, int milliseconds) {
@@ -171,21 +161,7 @@ void supervise(Supervisor& s) {
   read_oom(s);
   if (s.plan.settings.kill_on_end) kill_everything(s);
   // The pipes end when the last process of the pid namespace is gone, which was before its first one could be reaped.
-  while (must_flush(s)) {
-    if (!any_pending(s)) {
-      drain_outputs(s);
-      for (Output& output : s.outputs) {
-        if (output.fd >= 0 && !any_pending(s)) {
-          unwatch(s, output.fd);
-          close(output.fd);
-          output.fd = -1;
-        }
-      }
-      continue;
-    }
-    if (wait_and_dispatch(s, 30000) == 0) break;  // a client that takes nothing for half a minute after the end
-  }
-  for (Output& output : s.outputs) s.log.end(output.log);
+  drain_outputs(s);
 }
 
 }  // namespace jubako

@@ -79,9 +79,6 @@ void close_streams(Supervisor& s) {
   s.terminal = s.terminal_peer = -1;
 }
 
-void watch_clients(Supervisor& s, bool on);
-void resume_clients(Supervisor& s);
-
 bool open_streams(Supervisor& s, Failure& f) {
   const Settings& settings = s.plan.settings;
   for (int i = 0; i < 3; i++) {
@@ -115,7 +112,7 @@ void adopt_terminal(Supervisor& s, int master, int slave) {
 }
 
 void output_event(Supervisor& s, Output& output) {
-  if (!any_pending(s)) pump(s, output);
+  if (!s.held) pump(s, output);
 }
 
 void watch_outputs(Supervisor& s, bool on) {
@@ -125,12 +122,14 @@ void watch_outputs(Supervisor& s, bool on) {
   }
 }
 
-// What the container wrote before it ended. Another process may still hold the pipe (a shared pid namespace): then
-// this is all there is to wait for.
+// What the container wrote before it ended. Another process may still hold the pipe (a shared pid namespace) and write
+// on: a pipe's fill is all there is to wait for.
 void drain_outputs(Supervisor& s) {
+  constexpr size_t kLargestPipe = 1 << 20;
   for (Output& output : s.outputs) {
-    while (output.fd >= 0 && pump(s, output)) {
+    for (size_t chunks = kLargestPipe / kChunk; chunks > 0 && output.fd >= 0 && pump(s, output); chunks--) {
     }
+    if (output.fd >= 0) close_output(s, output);
     s.log.end(output.log);
   }
 }
@@ -154,7 +153,7 @@ bool write_input(Supervisor& s, const uint8_t* data, size_t size) {
   memcpy(s.input_pending, data + at, size - at);
   s.input_pending_size = size - at;
   s.input_pending_at = 0;
-  watch_clients(s, false);
+  watch_clients(s);
   if (s.input == s.terminal)
     rewatch(s, s.terminal, EPOLLIN | EPOLLOUT, &s.outputs[0]);
   else
@@ -179,7 +178,7 @@ void input_event(Supervisor& s) {
   else
     unwatch(s, s.input);
   if (gone || s.input_closing) close_input(s);
-  watch_clients(s, true);
+  watch_clients(s);
   resume_clients(s);
 }
 

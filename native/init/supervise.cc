@@ -117,9 +117,10 @@ bool live(Supervisor& s, Failure& f) {
 
 // Nothing of one life is left for the next but the log, the socket and who asks nothing of this one.
 void end_life(Supervisor& s) {
+  leave_behind(s);
   for (Client& client : s.clients) {
     if (client.fd < 0) continue;
-    bool stays = client.pending_size == client.pending_at && (client.owner || (!client.waits && !client.attached));
+    bool stays = !has_backlog(client) && (client.owner || (!client.waits && !client.attached));
     if (stays)
       client.attached = 0;
     else
@@ -132,16 +133,18 @@ void end_life(Supervisor& s) {
     close(s.status);
   }
   s.status = -1;
+  s.files.reset();
   s.pidfd.reset();
   s.pid = -1;
   s.started = s.reaped = s.killed = false;
   s.exit = {};
 }
 
-// Sends what is left to send before the sockets close.
+// Whoever has everything sees the end of its socket, the owner last.
 void finish(Supervisor& s) {
+  leave_behind(s);
   for (Client& client : s.clients) {
-    if (client.fd >= 0 && !client.owner) drop_client(s, client);
+    if (client.fd >= 0 && (!client.owner || has_backlog(client))) drop_client(s, client);
   }
   if (s.listener >= 0) close(s.listener);
 }

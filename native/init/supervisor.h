@@ -15,16 +15,25 @@ namespace jubako {
 constexpr int kMaxClients = 64;
 constexpr size_t kChunk = 16 * 1024;
 
-// A connection: the control socket or one on the container's socket. Output that does not fit its socket waits here;
-// while it waits nothing is read from the container, so that no byte is lost and memory stays bounded.
+// Bytes that wait; those before `at` are gone.
+struct Queue {
+  uint8_t* data = nullptr;
+  size_t at = 0, size = 0, room = 0;
+};
+
+// A connection: the control socket or one on the container's socket.
 struct Client {
   int fd = -1;
   bool owner = false;
   bool broken = false;
   uint32_t attached = 0;  // kAttach*
   bool waits = false;     // wants kStarted and kExit
-  uint8_t* pending = nullptr;
-  size_t pending_size = 0, pending_at = 0;
+  // What its socket did not take yet (backlog.cc): in memory, then in a file, then what came after the cut.
+  Queue pending, tail;
+  int spill = -1;
+  uint64_t spill_size = 0, spill_at = 0;
+  bool cut = false;
+  int64_t took_ms = 0;       // when it last took something
   uint8_t* input = nullptr;  // an incomplete frame
   size_t input_size = 0, input_room = 0;
 };
@@ -37,7 +46,7 @@ struct Output {
   LogStream log;
 };
 
-enum Timer { kLifeLimit, kBackOff, kProbe, kProbeTimeout, kStopTimeout, kTimerCount };
+enum Timer { kLifeLimit, kBackOff, kProbe, kProbeTimeout, kStopTimeout, kPatience, kTimerCount };
 
 struct Health;
 // Steps for the container's end that came after its start.
@@ -53,6 +62,7 @@ struct Supervisor {
   int epoll = -1;
   int listener = -1;
   int lock = -1;
+  Fd files;             // lock of the writable layer, for one life
   bool denied = false;  // another supervisor has the lock: what is there is its own
   Client clients[kMaxClients];
   Output outputs[2];
@@ -75,6 +85,7 @@ struct Supervisor {
   protocol::ExitInfo exit = {};
   bool killed = false;
   int64_t timers[kTimerCount] = {};  // when they are due by the steady clock in milliseconds; 0: never
+  bool held = false;                 // nothing is read of the outputs: a reader is behind
   bool stopping = false;             // somebody wants its end: it is not started again
   bool restart_anyway = false;       // the end that comes is for a new start
   bool waiting = false;              // for the next start
@@ -91,8 +102,21 @@ void accept_clients(Supervisor& s);
 void client_event(Supervisor& s, Client& client, uint32_t events);
 void send_frame(Supervisor& s, Client& client, uint32_t type, const void* data, uint32_t size);
 void broadcast(Supervisor& s, uint32_t type, const void* data, uint32_t size);
-bool any_pending(const Supervisor& s);
 void drop_client(Supervisor& s, Client& client);
+void watch_client(Supervisor& s, Client& client);
+void watch_clients(Supervisor& s);
+void resume_clients(Supervisor& s);
+
+// backlog.cc
+bool has_backlog(const Client& client);
+// Writes what the socket takes of {header, data}; the rest waits.
+void send_or_keep(Supervisor& s, Client& client, const protocol::Header& header, const void* data);
+void flush_client(Supervisor& s, Client& client);
+void forget_backlog(Client& client);
+// Whether the outputs have to wait.
+void review_hold(Supervisor& s);
+// A process of its own serves those who have not taken everything; they may be dropped then.
+void leave_behind(Supervisor& s);
 
 // streams.cc
 bool open_streams(Supervisor& s, Failure& f);

@@ -39,11 +39,8 @@ struct Due {
 };
 
 constexpr Due kDue[] = {
-    {kLifeLimit, kill_first},
-    {kStopTimeout, kill_first},
-    {kBackOff, [](Supervisor& s) { s.waiting = false; }},
-    {kProbeTimeout, probe_timed_out},
-    {kProbe, probe},
+    {kLifeLimit, kill_first}, {kStopTimeout, kill_first},       {kBackOff, [](Supervisor& s) { s.waiting = false; }},
+    {kPatience, review_hold}, {kProbeTimeout, probe_timed_out}, {kProbe, probe},
 };
 
 }  // namespace

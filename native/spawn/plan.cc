@@ -53,6 +53,7 @@ bool decode_plan(const uint8_t* data, size_t size, Plan& plan, Failure& f) {
   s.log_max_files = r.u32();
   s.log_compress = r.u32();
   s.log_attributes = r.text();
+  s.spill_directory = r.text();
   s.exit_path = r.text();
   s.state_path = r.text();
   s.state_text = r.text();

@@ -75,14 +75,15 @@ struct Settings {
   uint32_t attach_mask = 0;  // what the control socket is attached to from the start
   uint32_t stdin_once = 0;   // standard input closes when the first client attached to it leaves
   uint32_t rows = 0, columns = 0;
-  const char* log_path = "";        // empty: no log
-  uint64_t log_max_size = 0;        // bytes, 0: no rotation
-  uint32_t log_max_files = 1;       // the current one counts
-  uint32_t log_compress = 0;        // the older ones
-  const char* log_attributes = "";  // JSON object, in every line; empty: none
-  const char* exit_path = "";       // where the exit record goes; empty: nowhere
-  const char* state_path = "";      // gets {"pid":...} when started; empty: nowhere
-  const char* state_text = "";      // further JSON members of that record, each with a comma before it
+  const char* log_path = "";         // empty: no log
+  uint64_t log_max_size = 0;         // bytes, 0: no rotation
+  uint32_t log_max_files = 1;        // the current one counts
+  uint32_t log_compress = 0;         // the older ones
+  const char* log_attributes = "";   // JSON object, in every line; empty: none
+  const char* spill_directory = "";  // where output waits for readers that lag
+  const char* exit_path = "";        // where the exit record goes; empty: nowhere
+  const char* state_path = "";       // gets {"pid":...} when started; empty: nowhere
+  const char* state_text = "";       // further JSON members of that record, each with a comma before it
   const char* oom_path = "";
   const char* oom_key = "";
   KillKind kill = KillKind::kInit;

@@ -22,6 +22,7 @@ enum Type : uint32_t {
   kImplicit = 10,  // unpack: a directory that no entry describes
   kFault = 11,     // unpack: why the archive was refused
   kGone = 12,      // nothing: everything is undone and removed, only the process itself has still to end
+  kCut = 13,       // nothing: it was too far behind, there was more output
   // to jubako-init
   kAttach = 64,      // u32 mask of kAttach*
   kStdin = 65,       // bytes

@@ -3,10 +3,9 @@ import { Socket } from 'node:net'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { packTree } from '../archive/index.js'
 import { isJubakoError, JubakoError } from '../errors/index.js'
-import { closeFd, openPipe, tryFlock } from '../native/index.js'
+import { closeFd, openPipe } from '../native/index.js'
 import { overlay } from '../overlay/index.js'
 import {
   type ContainerConfig,
@@ -18,7 +17,9 @@ import {
 } from '../runtime/index.js'
 import type { ContainerFiles, CopyInOptions, CopyOutOptions, HostPlace, PathStat } from './container-types.js'
 import type { EngineContext } from './context.js'
+import { lockFiles } from './files-lock.js'
 import { mountSources } from './mount-sources.js'
+import { openNamespace } from './namespace.js'
 
 const errnoOf = (error: unknown): string | undefined => (isJubakoError(error) ? error.errnoName : undefined)
 
@@ -174,8 +175,16 @@ export class FilesOf implements ContainerFiles {
 
   /** Of a running container its mount namespace, so that volumes are there; else its layers and what is bound into them. */
   async #withRoot<T>(work: (root: Root) => Promise<T>): Promise<T> {
-    const { store } = this.context
-    const namespace = this.#openNamespace()
+    const paths = this.context.store.places.of(this.config.id)
+    const open = () => openNamespace(this.context, this.config.id, 'mnt')
+    let namespace = await open()
+    let lock: number | undefined
+    if (namespace === undefined) {
+      lock = await lockFiles(paths, async () => {
+        namespace = await open()
+        return namespace !== undefined
+      })
+    }
     if (namespace !== undefined) {
       try {
         return await work({ steps: planJoinedRoot, fds: [namespace] })
@@ -183,8 +192,6 @@ export class FilesOf implements ContainerFiles {
         closeSync(namespace)
       }
     }
-    const paths = store.places.of(this.config.id)
-    const lock = await lockExclusively(`${paths.directory}/files.lock`)
     try {
       // What is bound in may be gone from the host meanwhile: then there is nothing to see in it.
       const mounts = this.config.mounts.filter(
@@ -195,26 +202,8 @@ export class FilesOf implements ContainerFiles {
       const root = overlay({ lowers: this.#layers(), upper: paths.upper, work: paths.work })
       return await work({ steps: planStoppedRoot(config, paths, root, sources), fds: [] })
     } finally {
-      closeSync(lock)
+      closeSync(lock!)
     }
-  }
-
-  #openNamespace(): number | undefined {
-    const { store } = this.context
-    const { id } = this.config
-    if (!store.isRunning(id)) return undefined
-    const pid = store.runRecord(id)?.pid
-    if (pid === undefined) return undefined
-    let fd: number | undefined
-    try {
-      fd = openSync(`/proc/${pid}/ns/mnt`, 'r')
-    } catch {
-      return undefined
-    }
-    // The pid was the container's when the descriptor was opened only if it still runs now.
-    if (store.isRunning(id) && store.runRecord(id)?.pid === pid) return fd
-    closeSync(fd)
-    return undefined
   }
 }
 
@@ -230,13 +219,6 @@ async function withDirectory<T>(path: string, work: (root: Root) => Promise<T>):
   } finally {
     closeSync(directory)
   }
-}
-
-/** An overlay's upper directory must not be mounted twice: those who need it wait for each other. */
-async function lockExclusively(path: string): Promise<number> {
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600)
-  while (!tryFlock(fd, true)) await sleep(5)
-  return fd
 }
 
 /** What a job writes to its descriptor, as a stream that fails when the job does. */

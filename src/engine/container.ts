@@ -5,6 +5,7 @@ import {
   type ContainerConfig,
   connectIfRunning,
   decodeExit,
+  type ExitInfo,
   FramedStreams,
   followLog,
   readLog,
@@ -112,7 +113,7 @@ export class ContainerHandle implements Container {
 
   async wait(): Promise<ExitStatus> {
     this.#started?.supervised.hold()
-    const exit = this.#started === undefined ? await this.#waitForOther() : await this.#started.supervised.exit
+    const exit = await (this.#started === undefined ? this.#waitForOther() : this.#ownExit(this.#started))
     if (exit === null) {
       const lost = snapshotOf(this.context, this.config)
       // As docker has it: what was never started is not waited for.
@@ -369,7 +370,7 @@ export class ContainerHandle implements Container {
   async #settled(): Promise<void> {
     if (this.#started !== undefined) {
       this.#started.supervised.hold()
-      await this.#started.supervised.gone
+      await unlessUnread(this.#started.supervised.gone, () => untilGone(this.context, this.id))
       return
     }
     await untilGone(this.context, this.id)
@@ -378,6 +379,12 @@ export class ContainerHandle implements Container {
   /** Another process may have changed the record. */
   #reload(): void {
     this.config = this.context.store.load(this.id) ?? this.config
+  }
+
+  /** Attached to it, its output comes first. */
+  #ownExit({ supervised }: Started): Promise<ExitInfo | null> {
+    if (supervised.streams.stdout === null) return supervised.exit
+    return unlessUnread(supervised.exit, () => this.#waitForOther())
   }
 
   async #waitForOther(): Promise<Awaited<ReturnType<typeof waitForExit>>> {
@@ -397,6 +404,21 @@ export class ContainerHandle implements Container {
     return this.context.cgroups.open(this.id, { parent: this.config.cgroupParent ?? this.context.cgroupParent })
   }
 }
+
+/** What comes behind output that nobody may be reading; after a while what is learned in another way will do. */
+async function unlessUnread<T>(told: Promise<T>, learned: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<T>((resolve, reject) => {
+    timer = setTimeout(() => learned().then(resolve, reject), UNREAD_MS)
+  })
+  try {
+    return await Promise.race([told, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const UNREAD_MS = 500
 
 const stateError = (message: string): JubakoError => new JubakoError('ERR_JUBAKO_STATE', message)
 

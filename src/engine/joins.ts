@@ -1,7 +1,8 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { JubakoError } from '../errors/index.js'
 import { Clone, type ContainerConfig } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
+import { openNamespace } from './namespace.js'
 
 const kinds = { network: 'net', pid: 'pid', ipc: 'ipc', uts: 'uts' } as const
 
@@ -32,18 +33,13 @@ export async function openJoins(context: EngineContext, config: ContainerConfig)
       const mode = config[kind]
       if (!mode.startsWith('container:')) continue
       const other = context.store.find(mode.slice('container:'.length))
-      const pid = context.store.isRunning(other.id) ? context.store.runRecord(other.id)?.pid : undefined
-      if (pid === undefined) {
+      const fd = await openNamespace(context, other.id, kinds[kind])
+      if (fd === undefined) {
         throw new JubakoError('ERR_JUBAKO_STATE', `cannot join ${kind} of a non running container: ${other.name}`, {
           hint: `start ${other.name} first`,
         })
       }
-      const fd = openSync(`/proc/${pid}/ns/${kinds[kind]}`, 'r')
       joins.push({ kind, mode, fd })
-      // The pid was the other container's when the descriptor was opened only if it still runs now.
-      if (context.store.runRecord(other.id)?.pid !== pid || !context.store.isRunning(other.id)) {
-        throw new JubakoError('ERR_JUBAKO_STATE', `container ${other.name} ended while its ${kind} was joined`)
-      }
     }
     return joins
   } catch (error) {

@@ -1,10 +1,11 @@
-import { mkdirSync, rmdirSync, unlinkSync } from 'node:fs'
+import { closeSync, mkdirSync, rmdirSync, unlinkSync } from 'node:fs'
 import { JubakoError } from '../errors/index.js'
 import type { ResolvedImage, SnapshotRecord } from '../images/index.js'
 import { closeFd, lockRun, renameExchange } from '../native/index.js'
 import type { ChainId } from '../oci/index.js'
 import type { ContainerConfig } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
+import { lockFiles } from './files-lock.js'
 import type { Snapshot, SnapshotApi } from './snapshot-types.js'
 
 /** Keys of the snapshots that a container lies on, its image's layers among them; topmost first. */
@@ -52,7 +53,10 @@ export async function freezeContainer(
       hint: 'stop it first',
     })
   }
+  let files: number | undefined
   try {
+    // Somebody may be copying to it.
+    files = await lockFiles(paths)
     return await images.snapshots.hold(() => {
       const config = store.find(id)
       const snapshot = images.snapshots.make(
@@ -79,6 +83,7 @@ export async function freezeContainer(
       // A killed supervisor left more in it.
     }
     closeFd(lock)
+    if (files !== undefined) closeSync(files)
   }
 }
 

@@ -85,6 +85,8 @@ export interface ProcessPlan {
   rows: number
   columns: number
   log: LogPlan | null
+  /** Directory for output that waits for readers that lag. */
+  spillDirectory: string
   exitPath: string | null
   /** Gets `{"pid":...}` when the command runs, with further members: JSON, each with a comma before it. */
   statePath: string | null
@@ -223,6 +225,7 @@ export function encodePlan(plan: ProcessPlan): Buffer {
   out.u32(plan.log?.maxFiles ?? 1)
   out.field(plan.log?.compress ?? false)
   out.text(plan.log?.attributes ?? '')
+  out.text(plan.spillDirectory)
   out.text(plan.exitPath ?? '')
   out.text(plan.statePath ?? '')
   out.text(plan.stateText)

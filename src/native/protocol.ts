@@ -14,6 +14,7 @@ export const Frame = {
   implicit: 10,
   fault: 11,
   gone: 12,
+  cut: 13,
   attach: 64,
   stdin: 65,
   stdinClose: 66,

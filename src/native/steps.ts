@@ -51,6 +51,7 @@ export const steps = {
   rmdir: 63,
   event: 80,
   'release-name': 70,
+  'hold-files': 71,
   netlink: 90,
   'reserve-port': 91,
   'reserved-ports': 92,

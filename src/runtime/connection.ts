@@ -70,12 +70,22 @@ export const requests = {
 
 const maxStdinFrame = 64 * 1024
 
-/** Standard streams that travel as frames of one socket. A stream that nobody reads holds up the others. */
+const cutOff = (): JubakoError =>
+  new JubakoError('ERR_JUBAKO_LIMIT_EXCEEDED', 'the output was cut off here: it was not read for too long', {
+    hint: 'what followed is in the log: jubako logs CONTAINER',
+  })
+
+/**
+ * Standard streams that travel as frames of one socket. A stream that nobody reads holds up the others. The container waits
+ * for a reader that is slow, but not for one that does not read; when such a one is a GiB behind, its streams end with
+ * ERR_JUBAKO_LIMIT_EXCEEDED.
+ */
 export class FramedStreams {
   readonly stdin: Writable | null
   readonly stdout: Readable | null
   readonly stderr: Readable | null
   #full = new Set<Readable>()
+  #cut = false
 
   constructor(
     private readonly socket: Socket,
@@ -88,6 +98,11 @@ export class FramedStreams {
 
   /** @returns whether the frame was one of a stream */
   accept(type: number, payload: Buffer): boolean {
+    if (type === Frame.cut) {
+      this.#cut = true
+      this.end()
+      return true
+    }
     const stream = type === Frame.stdout ? this.stdout : type === Frame.stderr ? this.stderr : undefined
     if (stream === undefined) return false
     if (stream !== null && !stream.destroyed && !stream.push(payload)) {
@@ -110,7 +125,8 @@ export class FramedStreams {
       },
       destroy: (error, done) => {
         if (this.#full.delete(stream) && this.#full.size === 0) this.socket.resume()
-        done(error)
+        // After its end: everything that came has been read.
+        done(error ?? (this.#cut && stream === (this.stdout ?? this.stderr) ? cutOff() : null))
       },
     })
     return stream

@@ -43,6 +43,7 @@ export function planExec(input: ExecInput): ProcessPlan {
     rows: input.rows,
     columns: input.columns,
     log: null,
+    spillDirectory: paths.directory,
     exitPath: record === null ? null : `${paths.execs}/${record.id}.exit`,
     statePath: record === null ? null : `${paths.execs}/${record.id}.json`,
     stateText: record?.text ?? '',

@@ -1,8 +1,12 @@
 // lanes: host vm
 // Names, limits and other processes' knowledge of a container, changed while it runs; and what meets what.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { PassThrough, Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { type Container, Engine } from '../../src/index.js'
+import { file, tar } from '../fixtures/tar.js'
 import { collect, testEngine } from '../helpers/engine.js'
 import { until } from '../helpers/until.js'
 
@@ -146,5 +150,47 @@ t.test('two that want a name at once', async (t) => {
     await (await it.engine.container('same')).remove()
   }
   for (const engine of engines) await engine.close()
+  await it.checkLeaks()
+})
+
+t.test('who copies and who starts have the files in turn', async (t) => {
+  const it = await testEngine(t)
+  const show = ['sh', '-c', 'cat /copied; sleep 1000']
+  const container = await it.engine.create(it.image, show)
+  const input = new PassThrough()
+  const bytes = tar(file('copied', 'whole\n'))
+  input.write(bytes.subarray(0, 700))
+  const copying = container.copyIn('/', input)
+  const holds = async () => existsSync(join(it.root, 'containers', container.id, 'files.lock'))
+  await until(holds)
+  let started = false
+  const starting = container.start().then(() => {
+    started = true
+  })
+  // The copy has the files until its archive has ended.
+  await sleep(200)
+  t.equal(started, false)
+  t.match((await container.summary()).state, /^(created|running)$/)
+  input.end(bytes.subarray(700))
+  await Promise.all([copying, starting])
+  await until(async () => {
+    for await (const { data } of container.logs()) return data.toString() === 'whole\n'
+    return false
+  })
+  await container.remove({ force: true })
+
+  const again = await it.engine.run(it.image, ['sh', '-c', 'test -e /stop'], {
+    detached: true,
+    restart: { policy: 'on-failure', maxRetries: 0 },
+  })
+  // Whether it lives just now or waits for its next life.
+  for (let round = 0; round < 20; round++) {
+    await again.copyIn('/', Readable.from([tar(file(`file${round}`, 'x'))]))
+    await sleep(20)
+  }
+  await again.copyIn('/', Readable.from([tar(file('stop', ''))]))
+  await until(async () => (await again.summary()).state === 'exited')
+  for (let round = 0; round < 20; round++) t.match(await again.stat(`/file${round}`), { size: 1 })
+  await again.remove()
   await it.checkLeaks()
 })

@@ -5,7 +5,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, write
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { Container } from '../../src/index.js'
 import { cli } from '../helpers/cli.js'
 import { type TestEngine, testEngine } from '../helpers/engine.js'
@@ -17,6 +17,22 @@ const LINES = 150_000
 const count = `awk 'BEGIN { for (i = 1; i <= ${LINES}; i++) print "line " i }'`
 
 const folder = (it: TestEngine, container: Container) => join(it.root, 'containers', container.id)
+
+/** Puts a container's directory on a disk of its own. */
+async function smallDisk(t: Test, directory: string, size: string): Promise<{ unmount(): void }> {
+  const saved = mkdtempSync(join(tmpdir(), 'jubako-full-'))
+  cpSync(directory, saved, { recursive: true })
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=700`, 'full', directory])
+  let mounted = true
+  const unmount = () => {
+    if (mounted) execFileSync('umount', ['-l', directory])
+    mounted = false
+    rmSync(saved, { recursive: true, force: true })
+  }
+  t.teardown(unmount)
+  cpSync(saved, directory, { recursive: true })
+  return { unmount }
+}
 
 /** Whether lines that come in pieces are all of them, in their order. */
 function checker(): { push(data: Buffer): void; seen: number; wrong: string } {
@@ -86,6 +102,67 @@ t.test('who is attached gets every byte, however slowly it reads', async (t) => 
   await it.checkLeaks()
 })
 
+t.test(
+  'a reader that stops reading holds its container up for a moment only, and finds all when it reads on',
+  async (t) => {
+    const it = await testEngine(t)
+    const container = await it.engine.run(it.image, sh(`read go; ${count}; ${count}; ${count}; echo end >&2`), {
+      detached: true,
+      stdin: true,
+      logDriver: 'none',
+      // What `--rm` removes is gone before it is read.
+      autoRemove: true,
+      attach: {},
+    })
+    const other = await container.attach({ stdin: false })
+    container.stdin!.write('go\n')
+    // It writes more than sockets and memory take, and nobody reads: neither who started it nor who came later.
+    t.match(await container.wait(), { exitCode: 0 })
+    await until(async () => (await it.engine.containers({ all: true })).length === 0)
+    for (const { stdout, stderr } of [container, other]) {
+      const check = checker()
+      let ended = ''
+      stderr!.on('data', (chunk) => {
+        ended += chunk
+      })
+      for await (const chunk of stdout!) check.push(chunk as Buffer)
+      t.match(check.wrong, /^line 1 instead of/, 'it began again')
+      t.equal(check.seen, 3 * LINES)
+      t.equal(ended, 'end\n')
+    }
+    t.match(await other.ended, { exitCode: 0 })
+    await it.checkLeaks()
+  },
+)
+
+t.test('what a reader that lags cannot be kept is told to it', async (t) => {
+  const it = await testEngine(t)
+  const container = await it.engine.create(it.image, sh(`read go; ${count}; ${count}; ${count}; exit 3`), {
+    stdin: true,
+    logDriver: 'none',
+  })
+  const small = await smallDisk(t, folder(it, container), '512k')
+  await container.start()
+  const attachment = await container.attach()
+  attachment.stdin!.write('go\n')
+  t.match(await container.wait(), { exitCode: 3 })
+  attachment.stderr?.resume()
+  const check = checker()
+  await t.rejects(
+    async () => {
+      for await (const chunk of attachment.stdout) check.push(chunk as Buffer)
+    },
+    { code: 'ERR_JUBAKO_LIMIT_EXCEEDED', message: /was not read for too long/ },
+  )
+  t.match(check.wrong, /^line 1 instead of/, 'it began again')
+  t.ok(check.seen > LINES && check.seen < 3 * LINES, `${check.seen} lines came`)
+  t.match(await attachment.ended, { exitCode: 3 })
+  await until(async () => (await container.summary()).state === 'exited')
+  small.unmount()
+  await container.remove({ force: true })
+  await it.checkLeaks()
+})
+
 t.test('older files are compressed, and read all the same', async (t) => {
   const it = await testEngine(t)
   const container = await it.engine.run(it.image, sh(count), {
@@ -114,17 +191,7 @@ t.test('a full disk costs lines of the log, and is told when there is room again
   const it = await testEngine(t)
   const container = await it.engine.create(it.image, sh('while read line; do echo "$line"; done'), { stdin: true })
   const directory = folder(it, container)
-  const saved = mkdtempSync(join(tmpdir(), 'jubako-full-'))
-  cpSync(directory, saved, { recursive: true })
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'full', directory])
-  let mounted = true
-  const unmount = () => {
-    if (mounted) execFileSync('umount', ['-l', directory])
-    mounted = false
-    rmSync(saved, { recursive: true, force: true })
-  }
-  t.teardown(unmount)
-  cpSync(saved, directory, { recursive: true })
+  const small = await smallDisk(t, directory, '1m')
   await container.start()
   const attachment = await container.attach()
   let echoed = ''
@@ -151,7 +218,7 @@ t.test('a full disk costs lines of the log, and is told when there is room again
   t.equal(lines.at(-1), 'after\n')
   t.match(lines.at(-2), /^jubako: \d+ bytes of log lost/)
   await until(async () => (await container.summary()).state === 'exited')
-  unmount()
+  small.unmount()
   await container.remove({ force: true })
   await it.checkLeaks()
 })
