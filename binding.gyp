@@ -24,7 +24,7 @@
       "cflags_cc": ["-std=c++20", "-O2", "<@(warnings)", "<@(hardening)", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-asynchronous-unwind-tables", "-ffunction-sections", "-fdata-sections", "-fno-pie"],
       "ldflags!": ["-rdynamic", "-pthread"],
       "ldflags": ["-static", "-no-pie", "-Wl,--gc-sections", "-Wl,-z,relro,-z,now", "-Wl,-z,noseparate-code", "-Wl,-s"],
-      "libraries": ["-l:libz.a", "-l:libdeflate.a", "-l:libzstd.a", "-l:libcrypto.a", "-lpthread"]
+      "libraries": ["-l:libz.a", "-l:libdeflate.a", "-l:libzstd.a", "-l:liblzma.a", "-l:libbz2.a", "-l:libcrypto.a", "-lpthread"]
     },
     {
       "target_name": "jubako-hello",

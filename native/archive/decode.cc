@@ -72,16 +72,19 @@ bool decode_none(Source& source, Output& output, Fault& fault) {
 bool decode(Source& source, Compression expected, Output& output, Fault& fault) {
   const Span head = source.peek(6, fault);
   if (fault.set()) return false;
+  const bool any = expected == Compression::kAny;
   if (begins_with(head, "BZh")) {
+    if (any) return decode_bzip2(source, output, fault);
     return fault.fail(FaultKind::kUnsupported, {"bzip2 compression is not supported for layers"});
   }
   if (begins_with(head, {"\xfd"
                          "7zXZ\0",
                          6})) {
+    if (any) return decode_xz(source, output, fault);
     return fault.fail(FaultKind::kUnsupported, {"xz compression is not supported for layers"});
   }
   const Compression found = detect(head);
-  if (expected != Compression::kDetect && expected != found) {
+  if (!any && expected != Compression::kDetect && expected != found) {
     return fault.malformed({"the layer is declared as ", name_of(expected), " but its content is ", name_of(found)});
   }
   if (found == Compression::kGzip) return decode_gzip(source, output, fault);

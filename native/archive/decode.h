@@ -7,8 +7,11 @@
 
 namespace jubako::archive {
 
-/** Outer format of a layer. The values are part of the wire format. */
-enum class Compression : uint8_t { kNone = 0, kGzip = 1, kZstd = 2, kDetect = 255 };
+/**
+ * Outer format of a layer. The values are part of the wire format. `kAny` is `kDetect` for archives that are no layers:
+ * they may be in xz and bzip2 too.
+ */
+enum class Compression : uint8_t { kNone = 0, kGzip = 1, kZstd = 2, kAny = 254, kDetect = 255 };
 
 /** The producer's side of the ring: counts the decoded bytes and holds them to the limits. */
 class Output {
@@ -37,7 +40,7 @@ class Output {
 };
 
 /**
- * Decodes `source` into `output` until its end. With `kDetect` the first bytes decide; otherwise they must agree.
+ * Decodes `source` into `output` until its end. With `kDetect` and `kAny` the first bytes decide; otherwise they must agree.
  * A gzip stream may have several members (RFC 1952, 2.2), a zstd stream several frames (RFC 8878, 3.1).
  * Returns false with `fault` set.
  */
@@ -45,5 +48,7 @@ bool decode(Source& source, Compression expected, Output& output, Fault& fault);
 
 bool decode_gzip(Source& source, Output& output, Fault& fault);
 bool decode_zstd(Source& source, Output& output, Fault& fault);
+bool decode_xz(Source& source, Output& output, Fault& fault);
+bool decode_bzip2(Source& source, Output& output, Fault& fault);
 
 }  // namespace jubako::archive

@@ -26,6 +26,8 @@ export const BUILD_PACKAGES = [
     reason: 'gzip of layers that are pushed, checksums of those that come',
   },
   { package: 'libzstd-dev', file: '/usr/include/zstd.h', reason: 'zstd layers' },
+  { package: 'liblzma-dev', file: '/usr/include/lzma.h', reason: 'xz archives in ADD' },
+  { package: 'libbz2-dev', file: '/usr/include/bzlib.h', reason: 'bzip2 archives in ADD' },
   { package: 'libssl-dev', file: '/usr/include/openssl/evp.h', reason: 'sha256 with the CPU instructions for it' },
 ]
 

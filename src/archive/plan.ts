@@ -23,7 +23,7 @@ export interface Barriers {
   beneath: boolean
 }
 
-export const compressions = { none: 0, gzip: 1, zstd: 2, detect: 255 } as const
+export const compressions = { none: 0, gzip: 1, zstd: 2, any: 254, detect: 255 } as const
 export type Compression = keyof typeof compressions
 
 /** The flat form that native/init/unpack.cc reads. */

@@ -11,7 +11,7 @@ export interface UnpackOptions {
   size?: number
   /** Absolute path of an empty directory. */
   target: string
-  /** Default: the first bytes tell. */
+  /** Default `detect`: the first bytes tell. `any`: no layer, it may be in xz or bzip2 too. */
   compression?: Compression
   limits?: Partial<UnpackLimits>
   /** For tests. */

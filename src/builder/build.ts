@@ -2,24 +2,23 @@ import {
   type CheckWarning,
   checkDockerfile,
   type Dockerfile,
-  DockerfileError,
-  didYouMean,
-  type Instruction,
   parseCheckConfig,
   parseDockerfile,
 } from '../dockerfile/index.js'
 import { isJubakoError, JubakoError } from '../errors/index.js'
-import { syncFileSystem } from '../native/index.js'
-import { type ChainId, chainIds, type DiffId, parsePlatform } from '../oci/index.js'
+import { type ChainId, parsePlatform } from '../oci/index.js'
 import { type Scratch, StepCache } from './cache/records.js'
-import { type BuildContext, type ContextSource, openContext } from './context.js'
+import { type BuildContext, openContext } from './context.js'
 import { BuildError } from './error.js'
-import { finishImage } from './finish.js'
-import { type Origin, StageGraph } from './graph.js'
+import { exportCaches, importCaches } from './exchange/session.js'
+import { exportImage } from './finish.js'
+import { StageGraph } from './graph.js'
+import { Inputs } from './inputs.js'
 import type { BuildOptions, BuildResult } from './options.js'
+import { type Outline, outlineOf } from './outline.js'
 import { buildStage, type Counter } from './stage.js'
-import { imageState, keyOf, type StageState, scratchState } from './state.js'
-import type { BaseImage, BuilderParts, HashedLayer } from './types.js'
+import type { StageState } from './state.js'
+import type { BuildEvent, BuilderParts } from './types.js'
 import { globalArguments, platformArguments } from './variables.js'
 import { pathsOf, type Work } from './work.js'
 
@@ -49,6 +48,11 @@ export class Builder {
     const build = new Build(this.#parts, this.cache, options)
     return build.check()
   }
+
+  /** What the target can be given: nothing is built. */
+  async outline(options: BuildOptions): Promise<Outline> {
+    return new Build(this.#parts, this.cache, options).outline()
+  }
 }
 
 class Build {
@@ -59,9 +63,8 @@ class Build {
   readonly #platform: string
   readonly #counter: Counter = { steps: 0, cached: 0 }
   readonly #states = new Map<number, Promise<StageState>>()
-  readonly #images = new Map<string, Promise<BaseImage>>()
   readonly #opened: BuildContext[] = []
-  readonly #named = new Map<string, Promise<BuildContext>>()
+  #inputs!: Inputs
   #scratch!: Scratch
   #work!: Work
   #graph!: StageGraph
@@ -101,7 +104,8 @@ class Build {
     try {
       const dockerfile = await this.#prepare(use)
       const state = await this.#solve(dockerfile)
-      const imageId = this.#options.noImage ? undefined : await this.#finish(state)
+      const imageId = this.#options.noImage ? undefined : await exportImage(state, this.#options, this.#work)
+      await exportCaches(state, this.#options, this.#work)
       const layers = pathsOf(this.#work, state)
       kept = this.#options.noImage === true
       return {
@@ -133,14 +137,26 @@ class Build {
     }
   }
 
-  async check(): Promise<{ dockerfile: Dockerfile; warnings: CheckWarning[]; failing: boolean }> {
+  check(): Promise<{ dockerfile: Dockerfile; warnings: CheckWarning[]; failing: boolean }> {
+    return this.#read((dockerfile, context) => {
+      const failing = this.#check(dockerfile, context)
+      return { dockerfile, warnings: this.#warnings, failing }
+    })
+  }
+
+  outline(): Promise<Outline> {
+    return this.#read((dockerfile) =>
+      outlineOf(dockerfile, this.#options, this.#predefined(this.#options.target ?? 'default')),
+    )
+  }
+
+  /** Asks something of the Dockerfile alone. */
+  async #read<T>(ask: (dockerfile: Dockerfile, context: BuildContext) => T): Promise<T> {
     this.#cache.prepare()
     this.#scratch = this.#cache.scratch()
     try {
       const { context, text } = await this.#open()
-      const dockerfile = this.#parse(text)
-      const failing = this.#check(dockerfile, context)
-      return { dockerfile, warnings: this.#warnings, failing }
+      return ask(this.#parse(text), context)
     } catch (error) {
       throw this.#placed(error)
     } finally {
@@ -150,7 +166,8 @@ class Build {
   }
 
   async #prepare(use: ReturnType<StepCache['use']>): Promise<Dockerfile> {
-    const { options } = { options: this.#options }
+    const options = this.#options
+    const emit = (event: BuildEvent) => options.onProgress?.(event)
     const { context, text } = await this.#open()
     const dockerfile = this.#parse(text)
     const failing = this.#check(dockerfile, context)
@@ -158,7 +175,7 @@ class Build {
     if (failing && this.#warnings.length > 0) {
       throw new BuildError(
         'ERR_JUBAKO_BUILD',
-        'lint violation found for rules: ' + [...new Set(this.#warnings.map(({ rule }) => rule))].join(', '),
+        `lint violation found for rules: ${[...new Set(this.#warnings.map(({ rule }) => rule))].join(', ')}`,
         {
           location: this.#warnings[0]!.location,
           source: this.#source,
@@ -189,11 +206,12 @@ class Build {
       mountNamespace: args.BUILDKIT_CACHE_MOUNT_NS === undefined ? '' : `${args.BUILDKIT_CACHE_MOUNT_NS}/`,
       hostname: args.BUILDKIT_SANDBOX_HOSTNAME ?? 'buildkitsandbox',
       signal: this.#stop.signal,
-      emit: (event) => options.onProgress?.(event),
-      open: (from, user) => this.#openFrom(from, user),
+      emit,
+      open: (from, user) => this.#inputs.open(from, user),
       fresh: [],
+      used: new Map(),
       hashing: new Map(),
-      failed: undefined,
+      foreign: importCaches(options, this.#parts, this.#cache, this.#scratch, this.#stop.signal, emit),
     }
     return dockerfile
   }
@@ -254,6 +272,7 @@ class Build {
     const get = (name: string) => this.#globals.get(name) ?? predefined[name]
     this.#graph = new StageGraph(dockerfile, get, new Set(Object.keys(this.#options.contexts ?? {})))
     const target = this.#graph.target(this.#options.target)
+    this.#inputs = new Inputs(this.#options, this.#work, this.#graph, (index) => this.#stage(index), this.#opened)
     // All that is needed begins now; each stage waits for those it stands on.
     for (const index of this.#graph.needed(target)) void this.#stage(index).catch((error) => this.#stop.abort(error))
     return this.#stage(target)
@@ -268,6 +287,11 @@ class Build {
     return state
   }
 
+  #baseSettings() {
+    const predefined = this.#predefined('')
+    return { platform: this.#platform, get: (name: string) => this.#globals.get(name) ?? predefined[name] }
+  }
+
   async #buildStage(index: number): Promise<StageState> {
     const { dockerfile } = this.#graph
     const stage = dockerfile.stages[index]!
@@ -278,7 +302,7 @@ class Build {
       {
         stage,
         dockerfile,
-        base: await this.#baseState(base, stage.from, index),
+        base: await this.#inputs.base(base, stage.from, this.#baseSettings()),
         fromScratch: base === 'scratch',
         args: this.#options.args ?? {},
         globals: this.#globals,
@@ -289,148 +313,6 @@ class Build {
       this.#work,
       this.#counter,
     )
-  }
-
-  async #baseState(
-    origin: Origin | 'scratch',
-    from: Instruction & { platform?: string | undefined },
-    index: number,
-  ): Promise<StageState> {
-    const seed = this.#work.epoch === undefined ? '' : String(this.#work.epoch)
-    const get = (name: string) => this.#globals.get(name) ?? this.#predefined('')[name]
-    if (origin === 'scratch') return scratchState(parsePlatform(this.#platform), seed)
-    if (origin.kind === 'stage') return this.#stage(origin.index)
-    if (origin.kind === 'context') {
-      const source = this.#options.contexts![origin.name]!
-      if (typeof source === 'string' && source.startsWith('docker-image://')) {
-        return imageState(await this.#image(source.slice('docker-image://'.length), undefined, from), seed)
-      }
-      throw new DockerfileError(`context "${origin.name}" is no image: a stage cannot begin with it`, from.location)
-    }
-    let platform = from.platform
-    if (platform !== undefined) {
-      const { expandAt } = await import('./variables.js')
-      platform = expandAt(platform, get, from.location, this.#graph.dockerfile.escape)
-    }
-    void index
-    return imageState(await this.#image(origin.reference, platform ?? this.#options.platform, from), seed)
-  }
-
-  #image(reference: string, platform: string | undefined, instruction: Instruction): Promise<BaseImage> {
-    const key = `${platform ?? ''} ${reference}`
-    let image = this.#images.get(key)
-    if (image === undefined) {
-      const step = keyOf('vertex', 'image', key).slice(0, 32)
-      const { now } = this.#parts
-      this.#work.emit({ type: 'start', step, name: `[internal] load metadata for ${reference}`, time: now() })
-      image = this.#parts.images
-        .resolve(reference, {
-          pull: this.#options.pull ?? false,
-          platform,
-          auth: this.#options.auth,
-          signal: this.#stop.signal,
-        })
-        .then(
-          (found) => {
-            this.#work.emit({ type: 'end', step, time: now() })
-            return found
-          },
-          (error: unknown) => {
-            const message = error instanceof Error ? error.message : String(error)
-            this.#work.emit({ type: 'end', step, time: now(), error: message })
-            if (!(error instanceof JubakoError) || this.#stop.signal.aborted) throw error
-            const stages = this.#graph.dockerfile.stages.map(({ name }) => name).filter((name) => name !== '')
-            const code = error.code
-            throw new BuildError(
-              code,
-              `${reference}: failed to resolve source metadata: ${error.message}${didYouMean(reference, stages)}`,
-              { location: instruction.location, source: this.#source },
-              { cause: error, hint: error.hint },
-            )
-          },
-        )
-      this.#images.set(key, image)
-    }
-    return image
-  }
-
-  async #openFrom(
-    from: string,
-    user: { stage: number; instruction: Instruction },
-  ): Promise<{ layers: string[]; key: string }> {
-    const origin = this.#graph.origin(from, user.stage, user.instruction)
-    if (origin.kind === 'stage') {
-      if (origin.index === user.stage) {
-        throw new DockerfileError(`circular dependency detected on stage: ${from}`, user.instruction.location)
-      }
-      const state = await this.#stage(origin.index)
-      return { layers: pathsOf(this.#work, state), key: state.key }
-    }
-    if (origin.kind === 'image') {
-      const image = await this.#image(origin.reference, this.#options.platform, user.instruction)
-      return { layers: [...image.layers], key: keyOf('image', image.id) }
-    }
-    const source = this.#options.contexts![origin.name]!
-    if (typeof source === 'string' && source.startsWith('docker-image://')) {
-      const image = await this.#image(source.slice('docker-image://'.length), undefined, user.instruction)
-      return { layers: [...image.layers], key: keyOf('image', image.id) }
-    }
-    const context = await this.#namedContext(origin.name, source)
-    const { digest } = await context.session.act({
-      act: 'digest',
-      sources: [''],
-      ignores: context.ignores,
-      noOwner: true,
-    })
-    return { layers: [context.path], key: keyOf('context', digest) }
-  }
-
-  #namedContext(name: string, source: ContextSource): Promise<BuildContext> {
-    let context = this.#named.get(name)
-    if (context === undefined) {
-      context = openContext(source, this.#parts, this.#scratch, this.#stop.signal).then(async (opened) => {
-        this.#opened.push(opened.context)
-        await opened.context.readIgnores(undefined)
-        return opened.context
-      })
-      this.#named.set(name, context)
-    }
-    return context
-  }
-
-  async #finish(state: StageState): Promise<string> {
-    const { labels = {}, tags = [] } = this.#options
-    const step = keyOf('vertex', 'export').slice(0, 32)
-    const { now } = this.#parts
-    this.#work.emit({ type: 'start', step, name: 'exporting to image', time: now() })
-    const imageId = await finishImage(state, { labels, tags }, this.#work)
-    await this.#settle(state)
-    const say = (text: string) =>
-      this.#work.emit({ type: 'output', step, stream: 'stdout', data: Buffer.from(`${text}\n`), time: now() })
-    say(`writing image ${imageId}`)
-    for (const tag of tags) say(`naming to ${tag}`)
-    this.#work.emit({ type: 'end', step, time: now() })
-    return imageId
-  }
-
-  /** What the image holds now is on the disk: the records may say so. */
-  async #settle(state: StageState): Promise<void> {
-    if (this.#work.fresh.length === 0) return
-    const diffIds = await Promise.all(state.layers.map(async ({ hashed }) => (await hashed).diffId as DiffId))
-    const chain = chainIds(diffIds)
-    const places = new Map(
-      state.layers.flatMap((layer, i) => (layer.kind === 'step' ? [[layer.record.layer, i] as const] : [])),
-    )
-    const hashed = new Map<string, HashedLayer>()
-    for (const layer of state.layers) if (layer.kind === 'step') hashed.set(layer.record.layer, await layer.hashed)
-    for (const record of this.#work.fresh) {
-      const place = places.get(record.layer)
-      if (place === undefined) continue
-      record.chainId = chain[place]!
-      record.hashed = hashed.get(record.layer)!
-    }
-    await syncFileSystem(this.#cache.steps)
-    this.#cache.settle(this.#work.fresh)
   }
 
   #aborted(): unknown {

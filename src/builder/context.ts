@@ -10,7 +10,7 @@ import type { BuilderParts } from './types.js'
 /** One file of a tree in memory: its contents, or with its mode. */
 export type MemoryFile = string | Uint8Array | { content: string | Uint8Array; mode?: number }
 
-/** A folder's path, a tar archive (plain, gzip, zstd), files by their path, an http or git address. */
+/** A folder's path, a tar archive (plain, gzip, zstd, xz, bzip2), files by their path, an http or git address. */
 export type ContextSource = string | { tar: Readable | number } | { files: Readonly<Record<string, MemoryFile>> }
 
 /** Files that a build takes from outside, opened once. */
@@ -91,7 +91,7 @@ export async function openContext(
     return { context: await BuildContext.open(writeFiles(source.files, scratch.directory('files'))) }
   const path = scratch.directory('context')
   if (typeof source.tar === 'number') {
-    await parts.unpack({ fd: source.tar, target: path, signal })
+    await parts.unpack({ fd: source.tar, target: path, compression: 'any', signal })
   } else {
     const archive = join(scratch.path, 'context.tar')
     const { createWriteStream } = await import('node:fs')
@@ -110,7 +110,7 @@ async function unpackFile(
 ): Promise<void> {
   const fd = openSync(archive, 'r')
   try {
-    await parts.unpack({ fd, target, signal })
+    await parts.unpack({ fd, target, compression: 'any', signal })
   } finally {
     closeSync(fd)
   }

@@ -1,6 +1,7 @@
 import type { CheckWarning } from '../dockerfile/index.js'
 import type { CredentialProvider } from '../registry/index.js'
 import type { ContextSource } from './context.js'
+import type { CacheSource, CacheTarget } from './exchange/types.js'
 import type { BuildEvent, StepLimits } from './types.js'
 
 /** What to build, and how. */
@@ -25,6 +26,12 @@ export interface BuildOptions {
   /** Names of the image. */
   tags?: readonly string[]
   labels?: Readonly<Record<string, string>>
+  /** Of the image's manifest. */
+  annotations?: Readonly<Record<string, string>>
+  /** Where else steps may have been built. What cannot be read is told as a failed step, and the build goes on. */
+  cacheFrom?: readonly CacheSource[]
+  /** Where the steps are put for other builds. */
+  cacheTo?: readonly CacheTarget[]
   /** `os/arch[/variant]`. Default: this machine's. */
   platform?: string
   /** Who fetches base images: credentials by registry. Default: the engine's. */

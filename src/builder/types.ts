@@ -1,6 +1,7 @@
 import type { CheckWarning, Location } from '../dockerfile/index.js'
 import type { ChainId, DiffId, ImageConfig, ImageId, Platform } from '../oci/index.js'
 import type { CredentialProvider } from '../registry/index.js'
+import type { CachePlace, CacheSource, CacheTarget, PackLayer } from './exchange/types.js'
 
 /** A base image that is here. */
 export interface BaseImage {
@@ -40,6 +41,7 @@ export interface BuildImages {
       directory: string | undefined
     }[]
     tags: readonly string[]
+    annotations: Readonly<Record<string, string>>
   }): Promise<ImageId>
   /** Path of a layer that an image has; undefined when it is not here. */
   layerPath(chainId: ChainId): string | undefined
@@ -129,7 +131,16 @@ export interface BuilderParts {
   images: BuildImages
   runner: StepRunner
   hashLayer(directory: string, signal: AbortSignal | undefined): Promise<HashedLayer>
-  unpack(options: { fd: number; target: string; signal: AbortSignal | undefined }): Promise<unknown>
+  /** Unpacks a layer, or with `any` an archive of somebody's, in whatever it is compressed. */
+  unpack(options: {
+    fd: number
+    target: string
+    compression?: 'any'
+    signal: AbortSignal | undefined
+  }): Promise<{ diffId: string; uncompressed: number; entries: number; size: number }>
+  pack: PackLayer
+  /** Opens where cached steps are brought from or put. */
+  cachePlace(place: CacheSource | Exclude<CacheTarget, { type: 'inline' }>): CachePlace
   /** A file from the network. */
   download(url: string, target: string, signal: AbortSignal | undefined): Promise<{ modified: number | undefined }>
   /** Commit of a git reference in a directory. */

@@ -2,9 +2,10 @@ import { statSync } from 'node:fs'
 import type { Instruction } from '../dockerfile/index.js'
 import type { CacheUse, Scratch, StepCache, StepRecord } from './cache/records.js'
 import type { BuildContext } from './context.js'
+import type { ForeignSteps } from './exchange/import.js'
 import { layerPaths, type StageLayer, type StageState } from './state.js'
 import { TreeSession } from './tree/session.js'
-import type { BuildEvent, BuilderParts, FailedStep, HashedLayer, StepLimits } from './types.js'
+import type { BuildEvent, BuilderParts, HashedLayer, StepLimits } from './types.js'
 
 /** Values that may not get into any layer. */
 export type Secrets = Readonly<Record<string, Buffer>>
@@ -29,14 +30,18 @@ export interface Work {
   hostname: string | undefined
   signal: AbortSignal
   emit(event: BuildEvent): void
-  /** Layers and key of what `--from` names. */
-  open(from: string, user: { stage: number; instruction: Instruction }): Promise<{ layers: string[]; key: string }>
+  open(from: string, user: { stage: number; instruction: Instruction }): Promise<OpenedFrom>
   /** Records made by this build. */
   fresh: StepRecord[]
+  /** Those and the ones that were found, by key. */
+  used: Map<string, StepRecord>
   hashing: Map<string, Promise<HashedLayer>>
-  /** Set by the step that fails. */
-  failed: FailedStep | undefined
+  /** Steps that others have built. */
+  foreign: Promise<ForeignSteps> | undefined
 }
+
+/** What `--from` names: layers with the digest of what made them, or a context. */
+export type OpenedFrom = { layers: string[]; key: string } | { context: BuildContext }
 
 /** One step's writable layer while it is being made. */
 export interface Draft {
@@ -51,13 +56,27 @@ export function draft(work: Work, name: string): Draft {
 
 const now = (work: Work): number => (work.epoch === undefined ? work.parts.now() : work.epoch * 1000)
 
-/** What was built before for a key, as a layer. */
-export function cached(work: Work, key: string): { record: StepRecord; layer: StageLayer | undefined } | undefined {
-  const record = work.cache.find(key)
+/** What was built before for a key, here or by others, as a layer. */
+export async function cached(
+  work: Work,
+  key: string,
+  state: StageState,
+): Promise<{ record: StepRecord; layer: StageLayer | undefined } | undefined> {
+  const record = work.cache.find(key) ?? (await brought(work, key, state))
   if (record === undefined) return undefined
   work.use.add(key)
   work.cache.touch(key, work.parts.now())
+  work.used.set(key, record)
   return { record, layer: record.layer === '' ? undefined : layerOf(work, record) }
+}
+
+async function brought(work: Work, key: string, state: StageState): Promise<StepRecord | undefined> {
+  const foreign = await work.foreign
+  const record = await foreign?.bring(key, rootOwner(pathsOf(work, state)), work.signal)
+  if (record === undefined) return undefined
+  work.cache.add(record)
+  work.fresh.push(record)
+  return record
 }
 
 /** The layer of a record; its digest is computed if it is not known. */
@@ -98,6 +117,7 @@ export async function commit(
   for (const record of records) {
     work.use.add(record.key)
     work.cache.add(record)
+    work.used.set(record.key, record)
   }
   const [record, ...others] = records as [StepRecord, ...StepRecord[]]
   const result = empty ? undefined : layerOf(work, record)

@@ -11,3 +11,4 @@ export { cleanPath, elementMatcher, hasWildcards, type MatchState, PatternMatche
 export { type CheckConfig, type CheckRule, checkRules, parseCheckConfig } from './rules.js'
 export { type Dockerfile, parseDockerfile, parseTrigger, type Stage } from './stages.js'
 export { didYouMean, nearest } from './suggest.js'
+export { describedBy, type TargetInfo, targetsOf } from './targets.js'

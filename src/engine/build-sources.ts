@@ -94,7 +94,7 @@ function runGit(args: string[], signal: AbortSignal | undefined): Promise<string
           )
         }
         const said = problem.trim().split('\n').at(-1) ?? error.message
-        reject(new JubakoError('ERR_JUBAKO_NETWORK', `git ${args[2]}: ${said}`, { cause: error }))
+        reject(new JubakoError('ERR_JUBAKO_NETWORK', `git: ${said}`, { cause: error }))
       },
     )
   })

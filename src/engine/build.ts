@@ -11,6 +11,7 @@ import {
   cacheEntries,
   type FailedStep,
   listCacheMounts,
+  type Outline,
   type PruneCacheOptions,
   type PrunedCache,
   pruneCache,
@@ -26,6 +27,7 @@ import {
   parseReference,
   withDefaultTag,
 } from '../oci/index.js'
+import { cachePlace } from './build-caches.js'
 import { cloneRepository, downloadFile } from './build-sources.js'
 import { openShell, runStep } from './build-step.js'
 import type { EngineContext } from './context.js'
@@ -42,6 +44,8 @@ export interface BuildApi {
   (options: BuildOptions): Promise<BuildResult>
   /** The build checks alone. */
   check(options: BuildOptions): Promise<{ dockerfile: Dockerfile; warnings: CheckWarning[]; failing: boolean }>
+  /** What a target can be given: arguments, secrets, agents. */
+  outline(options: BuildOptions): Promise<Outline>
   /** What the build cache holds, newest first. */
   cache(): Promise<CacheEntry[]>
   /** Directories of `RUN --mount=type=cache`, usable as bind mounts. */
@@ -70,6 +74,7 @@ export function buildApi(context: EngineContext): BuildApi {
   }
   return Object.assign(build, {
     check: (options: BuildOptions) => open().check(options),
+    outline: (options: BuildOptions) => open().outline(options),
     cache: () => cacheEntries(open().cache, diskUsage),
     mounts: () => listCacheMounts(open().cache.mounts),
     prune: async (options: PruneCacheOptions = {}) => {
@@ -110,18 +115,21 @@ function partsOf(context: EngineContext): BuilderParts {
     images: {
       resolve: async (reference, { pull, platform, auth, signal }): Promise<BaseImage> =>
         images.ensure(reference, { policy: pull ? 'always' : 'missing', platform, auth, signal }),
-      adopt: ({ base, config, layers, tags }): Promise<ImageId> =>
+      adopt: ({ base, config, layers, tags, annotations }): Promise<ImageId> =>
         images.adopt({
           base,
           config,
           layers,
+          annotations,
           references: tags.map((tag) => withDefaultTag(parseReference(tag))),
         }),
       layerPath: (chainId: ChainId) => images.layers.pathOf(chainId),
     },
     runner: { run: (request) => runStep(context, request) },
     hashLayer: async (directory, signal) => packLayer({ directory, signal }),
-    unpack: ({ fd, target, signal }) => unpackLayer({ fd, target, signal }),
+    unpack: (options) => unpackLayer(options),
+    pack: (directory, output, compression, signal) => packLayer({ directory, output, compression, signal }),
+    cachePlace: (place) => cachePlace(images, place),
     download: downloadFile,
     clone: async (reference, target, signal) => {
       try {

@@ -40,6 +40,8 @@ export interface BuiltImage {
   /** Lowest first, those of the base too. */
   layers: readonly BuiltLayer[]
   references: readonly Reference[]
+  /** Of the manifest. */
+  annotations?: Readonly<Record<string, string>>
 }
 
 interface AdoptParts {
@@ -64,8 +66,16 @@ export async function adoptImage(parts: AdoptParts, image: BuiltImage): Promise<
     ({ diffId, size }, i): Descriptor => base[i] ?? { mediaType: OCI_LAYER, digest: diffId, size },
   )
   const config = { mediaType: OCI_CONFIG, digest: digestOf(image.config), size: image.config.length }
+  const { annotations = {} } = image
+  const annotated = Object.keys(annotations).length > 0
   const manifest = Buffer.from(
-    JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: descriptors }),
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: OCI_MANIFEST,
+      config,
+      layers: descriptors,
+      ...(annotated && { annotations }),
+    }),
   )
   const target: Descriptor = { mediaType: OCI_MANIFEST, digest: digestOf(manifest), size: manifest.length }
   const imageId = config.digest as ImageId
@@ -88,13 +98,23 @@ export async function adoptImage(parts: AdoptParts, image: BuiltImage): Promise<
       labels: parsed.config.Labels ?? {},
     } satisfies ImageRecord
     await records.writeImage(record)
+  } else if (annotated && record.manifest.digest !== target.digest) {
+    // The image is what it was; its names get the manifest that says more.
+    await content.put(manifest)
+    record = { ...record, manifest: target, content: all }
   }
-  for (const reference of image.references) await name(parts, record, formatReference(reference))
+  for (const reference of image.references) await name(parts, record, formatReference(reference), annotated)
   return imageId
 }
 
-async function name({ records, assign }: AdoptParts, record: ImageRecord, reference: string): Promise<void> {
-  if (records.reference(reference)?.imageId === record.imageId) return
+async function name(
+  { records, assign }: AdoptParts,
+  record: ImageRecord,
+  reference: string,
+  again: boolean,
+): Promise<void> {
+  const now = records.reference(reference)
+  if (now?.imageId === record.imageId && !again) return
   await assign({
     reference,
     imageId: record.imageId,

@@ -3,12 +3,9 @@ import { closeSync, openSync, readSync } from 'node:fs'
 const MAGIC: readonly [offset: number, bytes: string][] = [
   [0, '1f8b08'],
   [0, '28b52ffd'],
+  [0, '425a68'],
+  [0, 'fd377a585a00'],
   [257, Buffer.from('ustar').toString('hex')],
-]
-/** Known, but not unpacked. */
-const FOREIGN: readonly [name: string, bytes: string][] = [
-  ['bzip2', '425a68'],
-  ['xz', 'fd377a585a00'],
 ]
 
 /** The first bytes of a file. */
@@ -25,9 +22,4 @@ export function readStart(path: string): Buffer {
 /** Whether bytes are the beginning of a tar archive, as it is or compressed. */
 export function isArchive(start: Buffer): boolean {
   return MAGIC.some(([offset, hex]) => start.subarray(offset, offset + hex.length / 2).toString('hex') === hex)
-}
-
-/** Name of a compression that is not unpacked. */
-export function foreignCompression(start: Buffer): string | undefined {
-  return FOREIGN.find(([, hex]) => start.subarray(0, hex.length / 2).toString('hex') === hex)?.[0]
 }

@@ -19,12 +19,13 @@ import {
   parseChmod,
   parseGitReference,
 } from '../../dockerfile/index.js'
+import { isJubakoError } from '../../errors/index.js'
 import { keyOf, type StageState } from '../state.js'
 import type { TreeRequest, TreeRoot } from '../tree/orders.js'
 import { MissingSource, TreeSession } from '../tree/session.js'
 import { expandAt, type Scope } from '../variables.js'
 import { append, cached, commit, draft, pathsOf, type Work } from '../work.js'
-import { foreignCompression, isArchive, readStart } from './archives.js'
+import { isArchive, readStart } from './archives.js'
 import { absoluteTarget, relativeSource } from './paths.js'
 
 type Copy = InstructionOf<'copy' | 'add'>
@@ -122,8 +123,10 @@ interface Source {
 
 async function openSource(plan: Plan, stage: number, work: Work): Promise<Source> {
   const { from } = plan.instruction
-  if (from === undefined) {
-    const { context } = work
+  const opened =
+    from === undefined ? { context: work.context } : await work.open(from, { stage, instruction: plan.instruction })
+  if ('context' in opened) {
+    const { context } = opened
     return {
       root: { layers: [context.path] },
       session: context.session,
@@ -132,7 +135,6 @@ async function openSource(plan: Plan, stage: number, work: Work): Promise<Source
       close: async () => {},
     }
   }
-  const opened = await work.open(from, { stage, instruction: plan.instruction })
   const root = { layers: opened.layers.length === 0 ? [work.scratch.directory('empty')] : opened.layers }
   const session = new TreeSession([root])
   return { root, session, request: {}, key: opened.key, close: () => session.close() }
@@ -163,7 +165,7 @@ export async function copyStep(
   try {
     const fast =
       source.key === undefined || plan.remote.length > 0 ? undefined : keyOf('copy', state.key, source.key, ...form)
-    const known = fast === undefined || context.noCache ? undefined : cached(work, fast)
+    const known = fast === undefined || context.noCache ? undefined : await cached(work, fast, state)
     if (fast !== undefined && known !== undefined) {
       append(state, known, keyOf('copied', fast), plan.createdBy, work)
       return { cached: true }
@@ -181,7 +183,7 @@ export async function copyStep(
       fetched.map(({ digest }) => digest),
       ...form,
     )
-    const found = context.noCache ? undefined : cached(work, slow)
+    const found = context.noCache ? undefined : await cached(work, slow, state)
     if (found !== undefined) {
       append(state, found, keyOf('copied', fast ?? slow), plan.createdBy, work)
       return { cached: true }
@@ -293,12 +295,6 @@ async function unpackSource(path: string, source: Source, request: Partial<TreeR
   for (const name of readdirSync(here)) {
     const file = join(here, name)
     const start = lstatSync(file).isFile() ? readStart(file) : Buffer.alloc(0)
-    const foreign = foreignCompression(start)
-    if (foreign !== undefined && /\.t(ar\.|[bx]z)/.test(name)) {
-      throw new Error(
-        `${name}: archives compressed with ${foreign} are not unpacked: use gzip or zstd, or --unpack=false`,
-      )
-    }
     if (!isArchive(start)) {
       plain.push(name)
       continue
@@ -306,10 +302,11 @@ async function unpackSource(path: string, source: Source, request: Partial<TreeR
     const target = work.scratch.directory('unpacked')
     const fd = openSync(file, 'r')
     try {
-      await work.parts.unpack({ fd, target, signal: work.signal })
+      await work.parts.unpack({ fd, target, compression: 'any', signal: work.signal })
       pieces.push({ path: target, names: [''], archive: true })
-    } catch {
-      // It only looked like one.
+    } catch (error) {
+      // Compressed, but no archive.
+      if (!isJubakoError(error, 'ERR_JUBAKO_INTEGRITY') || error.path !== undefined) throw error
       plain.push(name)
     } finally {
       closeSync(fd)
@@ -363,7 +360,7 @@ async function fetchOne(source: string, plan: Plan, work: Work): Promise<Fetched
     const target = work.scratch.directory('unpacked')
     const fd = openSync(file, 'r')
     try {
-      await work.parts.unpack({ fd, target, signal: work.signal })
+      await work.parts.unpack({ fd, target, compression: 'any', signal: work.signal })
     } finally {
       closeSync(fd)
     }
@@ -416,7 +413,7 @@ export async function workdirStep(
   state.config.WorkingDir = path
   const key = keyOf('workdir', state.key, path)
   const createdBy = `WORKDIR ${path}`
-  const found = noCache ? undefined : cached(work, key)
+  const found = noCache ? undefined : await cached(work, key, state)
   if (found !== undefined) {
     append(state, found, found.layer === undefined ? state.key : key, createdBy, work)
     return { cached: true }

@@ -163,7 +163,9 @@ async function addCacheMount(
   const taken = await takeCacheMount(work.cache.mounts, id, mount, work.parts.now(), work.signal)
   out.releases.push(() => taken.release())
   if (taken.fresh && mount.from !== undefined) {
-    const { layers } = await work.open(mount.from, { stage: context.stage, instruction })
+    const opened = await work.open(mount.from, { stage: context.stage, instruction })
+    const files = 'context' in opened ? opened.context : undefined
+    const layers = 'context' in opened ? [opened.context.path] : opened.layers
     const session = new TreeSession([{ layers }], { layers: [], upper: taken.path, work: '' })
     try {
       await session.act({
@@ -171,6 +173,7 @@ async function addCacheMount(
         sources: [(mount.source ?? '').replace(/^\/+/, '')],
         target: '/',
         intoTarget: true,
+        ...(files !== undefined && { noOwner: true, ignores: files.ignores }),
       })
     } finally {
       await session.close()
@@ -189,12 +192,15 @@ async function addBind(
 ): Promise<void> {
   const path = (mount.source ?? '').replace(/^\/+/, '')
   let layers: string[]
-  if (mount.from !== undefined) {
-    const opened = await work.open(mount.from, { stage: context.stage, instruction })
+  const opened =
+    mount.from === undefined
+      ? { context: work.context }
+      : await work.open(mount.from, { stage: context.stage, instruction })
+  if ('layers' in opened) {
     layers = opened.layers
     out.key.push(`bind ${opened.key} ${path} ${target} ${mount.readonly}`)
   } else {
-    const { context: files } = work
+    const { context: files } = opened
     const request = { sources: [path], noOwner: true, ignores: files.ignores } as const
     const { digest } = await files.session.act({ act: 'digest', ...request })
     out.key.push(`bind ${digest} ${path} ${target} ${mount.readonly}`)
@@ -258,7 +264,7 @@ export async function runStep(
       [instruction.network, instruction.security, ...instruction.devices],
       work.limits.addHosts ?? [],
     )
-    const found = context.noCache ? undefined : cached(work, key)
+    const found = context.noCache ? undefined : await cached(work, key, state)
     if (found !== undefined) {
       append(state, found, key, createdBy, work)
       return { cached: true }

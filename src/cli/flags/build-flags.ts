@@ -2,23 +2,32 @@ import { parseUlimit } from '../values/ulimit.js'
 import { parsePlatform } from '../values/words.js'
 import type { FlagRow } from './spec.js'
 
-const missing = (reason: string) => ({ status: 'missing', reason }) as const
 const refused = (reason: string) => ({ status: 'refused', reason }) as const
 const noEffect = { hidden: true } as const
-const noCaches = 'the build cache is that of the data root only'
-const noAttestations = 'attestations are not made yet'
+
+/** Scripts switch attestations off; asking for one is an error. */
+function noAttestation(text: string): false {
+  if (/^(0|f|false)$/i.test(text) || /(^|,)disabled=(1|true)(,|$)/.test(text)) return false
+  throw new Error('attestations are not made: the image has nothing but what the Dockerfile says')
+}
 
 /** Flags of `build`: docker's, BuildKit's, and a few of our own. */
 export const buildFlags: readonly FlagRow[] = [
   ['', 'add-host', 'list', 'Add a host to /etc/hosts of RUN steps (host:ip)'],
   ['', 'allow', 'stringSlice', 'Allow what is not allowed by itself (security.insecure)'],
-  ['', 'annotation', 'list', 'Add an annotation to the image', missing('annotations are not written yet')],
-  ['', 'attest', 'list', 'Attestations', missing(noAttestations)],
+  ['', 'annotation', 'list', 'Add an annotation to the manifest of the image (key=value)'],
+  ['', 'attest', 'list', 'Attestations', refused('attestations are not made')],
   ['', 'build-arg', 'list', 'Set an ARG (NAME=value, or NAME for the value of the environment)'],
   ['', 'build-context', 'list', 'More contexts (name=folder, address or docker-image://name)'],
   ['', 'builder', 'string', 'Builder to use', refused('there is one builder, the engine itself')],
-  ['', 'cache-from', 'stringSlice', 'Where else to look for cached steps', missing(noCaches)],
-  ['', 'cache-to', 'stringSlice', 'Where else to put cached steps', missing(noCaches)],
+  ['', 'cache-from', 'list', 'Where else to look for cached steps (an image, type=registry,ref=, type=local,src=)'],
+  [
+    '',
+    'cache-to',
+    'list',
+    'Where else to put cached steps (type=registry,ref=, type=local,dest=, type=inline; mode=min|max)',
+  ],
+  ['', 'call', 'string', 'What to ask of the Dockerfile (build, check, outline, targets)', { default: '"build"' }],
   ['', 'cgroup-parent', 'string', 'Parent cgroup of RUN steps'],
   ['', 'check', 'bool', 'Check the Dockerfile and build nothing'],
   ['', 'compress', 'bool', 'Accepted and without effect: the context is not sent anywhere', noEffect],
@@ -51,16 +60,22 @@ export const buildFlags: readonly FlagRow[] = [
   ['o', 'output', 'list', 'Where the result goes (type=local|tar|docker|oci|image|registry,dest=path)'],
   ['', 'platform', 'string', 'Platform (os/arch[/variant])', { parse: parsePlatform }],
   ['', 'progress', 'string', 'How progress is shown (auto, plain, tty, rawjson, quiet)', { default: '"auto"' }],
-  ['', 'provenance', 'string', 'Attestation of how it was built', missing(noAttestations)],
+  ['', 'provenance', 'string', 'Attestation of how it was built: can only be switched off', { parse: noAttestation }],
   ['', 'pull', 'bool', 'Fetch base images anew'],
   ['', 'push', 'bool', 'Send the image to its registry'],
   ['q', 'quiet', 'bool', 'Show the image ID only'],
   ['', 'rm', 'bool', 'Accepted: nothing of a step stays', { ...noEffect, default: 'true' }],
-  ['', 'sbom', 'string', 'Attestation of what is in it', missing(noAttestations)],
+  ['', 'sbom', 'string', 'Attestation of what is in it: can only be switched off', { parse: noAttestation }],
   ['', 'secret', 'list', 'A secret for RUN --mount=type=secret (id=name,src=file or env=NAME)'],
   ['', 'security-opt', 'stringSlice', 'Security options of RUN steps'],
   ['', 'shm-size', 'bytes', 'Size of /dev/shm'],
-  ['', 'squash', 'bool', 'Make one layer of all', missing('layers are not merged yet')],
+  [
+    '',
+    'squash',
+    'bool',
+    'Make one layer of all',
+    refused('BuildKit has it no more: copy the result into a last stage'),
+  ],
   ['', 'ssh', 'list', 'An agent for RUN --mount=type=ssh (default, or id=socket)'],
   ['t', 'tag', 'list', 'Name of the image (name:tag)'],
   ['', 'target', 'string', 'Stage to build'],

@@ -1,7 +1,8 @@
 import { parseCsvLine } from './csv.js'
 import type { Lookup } from './env.js'
 
-const fields = (text: string): [key: string, value: string][] =>
+/** `key=value,key=value`. */
+export const fields = (text: string): [key: string, value: string][] =>
   parseCsvLine(text).map((field) => {
     const at = field.indexOf('=')
     if (at < 0) throw new Error(`invalid field '${field}' must be a key=value pair`)
@@ -69,4 +70,14 @@ export function parseOutput(text: string): OutputOption {
   else output.type = type as OutputOption['type']
   if (output.type === 'local' && output.dest === undefined) throw new Error('dest is required for local output')
   return output
+}
+
+/** One `--annotation`: `[manifest:]key=value`. */
+export function parseAnnotation(text: string): [key: string, value: string] {
+  const [, types, key = '', value = ''] = /^(?:([a-z,-]+(?:\[[^\]]*\])?):)?([^=]*)=(.*)$/s.exec(text) ?? []
+  if (key === '') throw new Error(`invalid annotation "${text}", expected key=value`)
+  const other = types?.split(',').find((type) => type !== 'manifest')
+  if (other !== undefined)
+    throw new Error(`annotations of an "${other}" are not supported: one manifest is made, and no index`)
+  return [key, value]
 }
