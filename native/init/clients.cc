@@ -51,6 +51,14 @@ int send_signal(Supervisor& s, int signal) {
   return sys::pidfd_send_signal(s.pidfd.get(), signal) < 0 ? errno : 0;
 }
 
+void rename_subject(Supervisor& s, const uint8_t* data, size_t size) {
+  static char* text = nullptr;
+  char* before = text;
+  text = strndup(reinterpret_cast<const char*>(data), size);
+  if (text) s.plan.settings.events_subject = text;
+  free(before);
+}
+
 void handle(Supervisor& s, Client& client, uint32_t type, const uint8_t* data, uint32_t size) {
   switch (type) {
     case protocol::kAttach:
@@ -81,6 +89,10 @@ void handle(Supervisor& s, Client& client, uint32_t type, const uint8_t* data, u
         memcpy(&s.plan.settings.restart_max, data + 4, 4);
       }
       reply(s, client, size >= 8 ? 0 : EINVAL);
+      break;
+    case protocol::kSubject:
+      rename_subject(s, data, size);
+      reply(s, client, 0);
       break;
     case protocol::kWait:
       client.waits = true;

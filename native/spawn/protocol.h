@@ -34,6 +34,7 @@ enum Type : uint32_t {
   kPlan = 71,        // the first frame on the control socket: what to do
   kStop = 72,        // i32 signal: as kKill, and it is not started again; ends a wait for the next start
   kSteps = 74,       // steps to run now, and their undoing; the answer is kFailed, with errno 0 if it worked
+  kSubject = 75,     // text: what events are about from now on
   kPolicy = 73,      // u32 RestartPolicy, u32 most restarts: from now on
 };
 

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import { invalidArgument, JubakoError } from '../errors/index.js'
-import { AttachMask, Frame, FrameReader, removeTree } from '../native/index.js'
+import { AttachMask, Frame, FrameReader } from '../native/index.js'
 import {
   type ContainerConfig,
   connectIfRunning,
@@ -9,6 +9,7 @@ import {
   FramedStreams,
   followLog,
   readLog,
+  request,
   requests,
   waitForExit,
 } from '../runtime/index.js'
@@ -22,10 +23,10 @@ import { execsOf } from './execs.js'
 import { inspectContainer } from './inspect.js'
 import { followSignal, selectLog } from './logs.js'
 import { checkName } from './names.js'
-import { releaseLeftovers } from './network-run.js'
+import { refuseRemoved, removeContainer } from './remove.js'
 import { signalName, signalNumber } from './signals.js'
 import type { CommitOptions, CommittedImage, Snapshot, SnapshotOptions } from './snapshot-types.js'
-import { collectSnapshots, freezeContainer, publicSnapshot, snapshotKeys } from './snapshots.js'
+import { freezeContainer, publicSnapshot } from './snapshots.js'
 import { attachMask, type Launch, type Started } from './start.js'
 import { startOnce } from './start-once.js'
 import { snapshotOf, summaryOf } from './state.js'
@@ -50,7 +51,6 @@ import type {
   UpdateOptions,
 } from './types.js'
 import { updateContainer } from './update.js'
-import { releaseVolumes } from './volumes.js'
 
 /** The engine's {@link Container}: a view on a record on disk and, if this process started it, on its supervisor. */
 export class ContainerHandle implements Container {
@@ -87,6 +87,7 @@ export class ContainerHandle implements Container {
     options: StartOptions & { signal?: AbortSignal | undefined; launch?: Launch | undefined } = {},
   ): Promise<void> {
     this.#reload()
+    refuseRemoved(this.config)
     const started = await startOnce(this.context, this.config, options, options.launch)
     if (started === undefined) return
     if (options.attach !== undefined) this.#event('attach')
@@ -162,6 +163,8 @@ export class ContainerHandle implements Container {
     checkName(name)
     const oldName = `/${this.name}`
     this.config = this.context.store.rename(this.config, name)
+    const { subject } = this.context.events.planOf(this.config)
+    await request(this.#paths.socket, requests.subject(subject))
     this.#event('rename', { oldName })
   }
 
@@ -421,21 +424,3 @@ async function unlessUnread<T>(told: Promise<T>, learned: () => Promise<T>): Pro
 const UNREAD_MS = 500
 
 const stateError = (message: string): JubakoError => new JubakoError('ERR_JUBAKO_STATE', message)
-
-/** Removes a container that does not run: record, files, name, and what a killed supervisor left. */
-export async function removeContainer(context: EngineContext, config: ContainerConfig, volumes = false): Promise<void> {
-  const { store } = context
-  const paths = store.places.of(config.id)
-  const cgroup = context.cgroups.open(config.id, { parent: config.cgroupParent ?? context.cgroupParent })
-  if (cgroup.exists()) {
-    await cgroup.kill()
-    await cgroup.remove()
-  }
-  await releaseLeftovers(context, config.id)
-  const current = store.load(config.id) ?? config
-  if (store.moveToTrash(config)) context.events.container(config, 'destroy')
-  await removeTree(paths.run)
-  await store.emptyTrash(config.id)
-  if (snapshotKeys(context, current).length > 0) await collectSnapshots(context)
-  await releaseVolumes(context, config.id, config.mounts, volumes || config.autoRemove)
-}

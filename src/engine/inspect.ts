@@ -22,7 +22,7 @@ function stateOf(context: EngineContext, config: ContainerConfig, snapshot: Snap
     Paused: state === 'paused',
     Restarting: state === 'restarting',
     OOMKilled: exit?.oomKilled ?? false,
-    Dead: false,
+    Dead: state === 'dead',
     Pid: pid,
     ExitCode: exit?.exitCode ?? 0,
     Error: error,

@@ -2,11 +2,13 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { setImmediate as immediate } from 'node:timers/promises'
+import { isJubakoError } from '../errors/index.js'
 import { AttachMask, closeFd, InitProcess, openPipe, type StreamPlan } from '../native/index.js'
 import { allowAllDevices, defaultDeviceRules, parseDeviceCgroupRule } from '../oci/devices.js'
 import { overlay } from '../overlay/index.js'
 import {
   type ContainerConfig,
+  type ExitInfo,
   hostDevices,
   planContainer,
   type Supervised,
@@ -138,6 +140,25 @@ function tellMounts(context: EngineContext, config: ContainerConfig): void {
   }
 }
 
+/** The state stays what it was; the exit code and why it could not start are told by `inspect`, as docker has it. */
+function noteFailure(
+  context: EngineContext,
+  config: ContainerConfig,
+  before: ExitInfo | undefined,
+  error: unknown,
+): void {
+  const code = isJubakoError(error) ? error.code : ''
+  const exitCode =
+    code === 'ERR_JUBAKO_COMMAND_NOT_FOUND' ? 127 : code === 'ERR_JUBAKO_COMMAND_NOT_EXECUTABLE' ? 126 : 128
+  const { startedAt = 0, finishedAt = 0, restartCount = 0 } = before ?? {}
+  const record = { exitCode, signal: 0, oomKilled: false, startedAt, finishedAt, restartCount }
+  try {
+    context.store.saveExit(config.id, { ...record, error: (error as Error).message })
+  } catch {
+    // With `--rm` it is gone already.
+  }
+}
+
 /** Makes the plan of a container's first process and carries it out. */
 export async function startContainer(
   context: EngineContext,
@@ -167,6 +188,7 @@ export async function startContainer(
   const { pipes } = launch
   const started = `${paths.directory}/started`
   let firstStart = false
+  let before: ExitInfo | undefined
   let network: NetworkPlan | undefined
   try {
     network = await planNetwork(context, config)
@@ -200,6 +222,7 @@ export async function startContainer(
     if (!config.owned) {
       firstStart = !store.wasStarted(config.id)
       writeFileSync(started, bootId())
+      if (!firstStart) before = store.exitRecord(config.id)
       if (store.wasStopped(config.id)) store.clearStopped(config.id)
     }
     // Deciding the plan and encoding it are each a good part of a millisecond: others have their turn in between.
@@ -211,10 +234,14 @@ export async function startContainer(
     return { supervised, stdin: ends.stdin, stdout: ends.stdout, stderr: ends.stderr }
   } catch (error) {
     await launch.abandon()
-    // As docker has it: what could not start is still `created`.
-    if (firstStart && !store.isRunning(config.id)) rmSync(started, { force: true })
     network?.abandon()
-    throw networkError(context, config, network?.run, error)
+    const reason = networkError(context, config, network?.run, error)
+    if (!config.owned && !store.isRunning(config.id)) {
+      // As docker has it: what could not start is still `created`.
+      if (firstStart) rmSync(started, { force: true })
+      noteFailure(context, config, before, reason)
+    }
+    throw reason
   } finally {
     for (const { fd } of joins) closeFd(fd)
   }

@@ -15,7 +15,7 @@ export interface Snapshot {
   finishedAt: number | null
   exit: ExitStatus | null
   restartCount: number
-  /** Why its last restart failed. */
+  /** Why its last start, or its removal, failed. */
   error: string
 }
 
@@ -38,6 +38,12 @@ function exitOf(record: ExitInfo): ExitStatus {
   }
 }
 
+/** What a removal that is under way, or has failed, makes of the state. */
+function removalOf({ removal }: ContainerConfig): { state: ContainerState; error: string } | undefined {
+  if (removal === undefined) return undefined
+  return removal.error === undefined ? { state: 'removing', error: '' } : { state: 'dead', error: removal.error }
+}
+
 export function snapshotOf(context: EngineContext, config: ContainerConfig): Snapshot {
   const { store } = context
   // A supervisor writes the exit record before it cleans up: until then the lock alone says nothing.
@@ -57,19 +63,20 @@ export function snapshotOf(context: EngineContext, config: ContainerConfig): Sna
     }
   }
   if (record !== undefined) {
+    const restarting = record.restarting === true && store.isRunning(config.id)
     return {
-      state: record.restarting === true && store.isRunning(config.id) ? 'restarting' : 'exited',
+      state: removalOf(config)?.state ?? (restarting ? 'restarting' : record.finishedAt === 0 ? 'created' : 'exited'),
       pid: 0,
-      startedAt: record.startedAt,
-      finishedAt: record.finishedAt,
+      startedAt: record.startedAt || null,
+      finishedAt: record.finishedAt || null,
       exit: exitOf(record),
       restartCount: record.restartCount ?? 0,
-      error: record.error ?? '',
+      error: removalOf(config)?.error ?? record.error ?? '',
     }
   }
-  const nothing = { pid: 0, startedAt: null, finishedAt: null, restartCount: 0, error: '' }
-  if (!store.wasStarted(config.id)) return { ...nothing, state: 'created', exit: null }
-  return { ...nothing, state: 'exited', exit: lostExit(store.places.of(config.id).directory) }
+  const nothing = { pid: 0, startedAt: null, finishedAt: null, restartCount: 0, error: '', ...removalOf(config) }
+  if (!store.wasStarted(config.id)) return { state: 'created', exit: null, ...nothing }
+  return { state: 'exited', exit: lostExit(store.places.of(config.id).directory), ...nothing }
 }
 
 const isUp = (state: ContainerState): boolean => state === 'running' || state === 'paused'

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 
 import { removeTree } from '../native/index.js'
 import type { ContainerConfig } from '../runtime/index.js'
 import { bootId, processStartTime } from './boot.js'
-import { removeContainer } from './container.js'
 import type { EngineContext } from './context.js'
 import { sweepNetworks } from './network-run.js'
+import { isAbandonedRemoval, removeContainer } from './remove.js'
 import { startsAgain } from './restart-policy.js'
 import { startOnce } from './start-once.js'
 
@@ -28,16 +28,20 @@ export async function sweep(context: EngineContext): Promise<void> {
   const again: ContainerConfig[] = []
   for (const config of containers.values()) {
     if (store.isRunning(config.id)) continue
-    if (startsAgain(context, config, booted)) {
+    if (config.removal === undefined && startsAgain(context, config, booted)) {
       again.push(config)
       continue
     }
     const dead = config.owned
       ? config.owner === undefined || ownerIsGone(config.owner)
       : config.autoRemove && store.wasStarted(config.id)
-    if (!dead) continue
-    await removeContainer(context, config)
-    containers.delete(config.id)
+    if (config.removal?.error !== undefined || (!dead && !isAbandonedRemoval(config))) continue
+    try {
+      await removeContainer(context, config)
+      containers.delete(config.id)
+    } catch {
+      // Its state is `dead` now, its error says why: no other command may fail for it.
+    }
   }
   for (const id of cgroups.list({ parent: context.cgroupParent })) {
     if (store.isRunning(id) || containers.has(id)) continue

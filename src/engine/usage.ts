@@ -1,6 +1,6 @@
-import { removeContainer } from './container.js'
 import type { EngineContext } from './context.js'
 import { diskUsage } from './disk-usage.js'
+import { removeContainer } from './remove.js'
 import { summaryOf } from './state.js'
 import type { ContainerSummary } from './types.js'
 import type {

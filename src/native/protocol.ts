@@ -26,6 +26,7 @@ export const Frame = {
   stop: 72,
   policy: 73,
   steps: 74,
+  subject: 75,
 } as const
 
 export const AttachMask = { stdin: 1, stdout: 2, stderr: 4 } as const

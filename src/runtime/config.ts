@@ -177,6 +177,8 @@ export interface ContainerConfig {
   owned: boolean
   /** Owned: the process that it dies with. The start time tells it from a later one of the same pid. */
   owner?: { pid: number; startTime: string }
+  /** The process that removes it, or why that failed. */
+  removal?: { pid: number; startTime: string; error?: string }
   restart: RestartConfig
   /** null: no checks. */
   health: HealthConfig | null

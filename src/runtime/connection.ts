@@ -58,6 +58,8 @@ export const requests = {
     bytes.writeUInt32LE(maxRetries, 4)
     return encodeFrame(Frame.policy, bytes)
   },
+  /** What events are about from now on (EventPlan). */
+  subject: (text: string) => encodeFrame(Frame.subject, Buffer.from(text)),
   wait: () => encodeFrame(Frame.wait),
   attach: (mask: number) => encodeFrame(Frame.attach, int32(mask)),
   resize: (columns: number, rows: number) => {

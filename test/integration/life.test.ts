@@ -1,6 +1,8 @@
 // lanes: host vm
 // Names, limits and other processes' knowledge of a container, changed while it runs; and what meets what.
-import { existsSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -192,5 +194,109 @@ t.test('who copies and who starts have the files in turn', async (t) => {
   await until(async () => (await again.summary()).state === 'exited')
   for (let round = 0; round < 20; round++) t.match(await again.stat(`/file${round}`), { size: 1 })
   await again.remove()
+  await it.checkLeaks()
+})
+
+t.test('what cannot start says why, and stays what it was', async (t) => {
+  const it = await testEngine(t)
+  const state = async (container: Container) => (await container.inspect()).State
+  const never = await it.engine.create(it.image, ['/no/such'], { name: 'never' })
+  await t.rejects(never.start(), { code: 'ERR_JUBAKO_COMMAND_NOT_FOUND' })
+  const zero = '0001-01-01T00:00:00Z'
+  t.match(await state(never), {
+    Status: 'created',
+    ExitCode: 127,
+    Error: /no\/such/,
+    StartedAt: zero,
+    FinishedAt: zero,
+  })
+  const denied = await it.engine.create(it.image, ['/etc'])
+  await t.rejects(denied.start(), { code: 'ERR_JUBAKO_COMMAND_NOT_EXECUTABLE' })
+  t.match(await state(denied), { Status: 'created', ExitCode: 126 })
+  const source = mkdtempSync(join(tmpdir(), 'jubako-life-'))
+  const once = await it.engine.run(it.image, ['sh', '-c', 'test -e /mnt/again || exit 4; sleep 1000'], {
+    detached: true,
+    mounts: [{ type: 'bind', source, target: '/mnt' }],
+  })
+  await once.wait()
+  await until(async () => (await once.summary()).state === 'exited')
+  const ended = (await state(once)) as Record<string, unknown>
+  t.match(ended, { ExitCode: 4, Error: '' })
+  rmSync(source, { recursive: true })
+  await t.rejects(once.start())
+  t.match(await state(once), {
+    Status: 'exited',
+    ExitCode: 128,
+    Error: /mnt|jubako-life/,
+    FinishedAt: ended.FinishedAt,
+  })
+  mkdirSync(source)
+  writeFileSync(join(source, 'again'), '')
+  await once.start()
+  t.match(await state(once), { Status: 'running', ExitCode: 0, Error: '' })
+  await once.remove({ force: true })
+  rmSync(source, { recursive: true })
+  await never.remove()
+  await denied.remove()
+  await it.checkLeaks()
+})
+
+t.test('a removal that is under way, one that failed, one that was broken off', async (t) => {
+  const it = await testEngine(t)
+  const trash = join(it.root, 'trash')
+  const container = await it.engine.create(it.image, ['true'], { name: 'stuck' })
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'trash', trash])
+  let mounted = true
+  const unmount = () => {
+    if (mounted) execFileSync('umount', ['-l', trash])
+    mounted = false
+  }
+  t.teardown(unmount)
+  await t.rejects(container.remove(), { message: /stuck: cannot be removed: / })
+  t.match((await container.inspect()).State, {
+    Status: 'dead',
+    Dead: true,
+    Running: false,
+    Error: /EROFS|EXDEV|rename/,
+  })
+  await t.rejects(container.start(), { code: 'ERR_JUBAKO_STATE', message: /marked for removal/ })
+  // No other command fails for it.
+  const other = await Engine.open({ root: it.root, runRoot: it.runRoot })
+  t.match(await other.containers({ all: true }), [{ name: 'stuck', state: 'dead' }])
+  unmount()
+  await other.close()
+  await container.remove()
+
+  const left = await it.engine.create(it.image, ['true'], { name: 'left' })
+  const record = join(it.root, 'containers', left.id, 'config.json')
+  const { status, pid } = spawnSync('true')
+  t.equal(status, 0)
+  const config = JSON.parse(readFileSync(record, 'utf8')) as object
+  writeFileSync(record, JSON.stringify({ ...config, removal: { pid, startTime: '1' } }))
+  t.match(await left.summary(), { state: 'removing' })
+  await (await Engine.open({ root: it.root, runRoot: it.runRoot })).close()
+  t.same(await it.engine.containers({ all: true }), [])
+  await it.checkLeaks()
+})
+
+t.test('events say the name that a container has', async (t) => {
+  const it = await testEngine(t)
+  const container = await it.engine.run(it.image, sleeper, { name: 'before', detached: true, autoRemove: true })
+  const since = BigInt(Date.now()) * 1_000_000n
+  await container.rename('after')
+  await container.kill()
+  await container.wait()
+  await until(async () => (await it.engine.containers({ all: true })).length === 0)
+  const seen: unknown[] = []
+  const until_ = BigInt(Date.now() + 1) * 1_000_000n
+  for await (const { action, actor } of it.engine.events({ since, until: until_ })) {
+    seen.push([action, actor.attributes.name])
+  }
+  t.match(seen, [
+    ['rename', 'after'],
+    ['kill', 'after'],
+    ['die', 'after'],
+    ['destroy', 'after'],
+  ])
   await it.checkLeaks()
 })
