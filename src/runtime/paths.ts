@@ -21,6 +21,8 @@ export interface ContainerPaths {
   /** One record for each process that exec started. */
   execs: string
   health: string
+  /** There since its first start; says in which life of the machine the last one was. */
+  started: string
   /** There since somebody stopped it by hand. */
   stopped: string
 }
@@ -60,6 +62,7 @@ export class Places {
       state: `${run}/state.json`,
       execs: `${run}/execs`,
       health: `${directory}/health.json`,
+      started: `${directory}/started`,
       stopped: `${directory}/stopped`,
     }
   }
