@@ -134,7 +134,7 @@ bool lock(Supervisor& s, Reader& r, Failure& f) {
 // (src/engine/files-lock.ts).
 bool hold_files(Supervisor& s, Reader& r, Failure& f) {
   const char* path = r.text();
-  s.files.reset(sys::open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  s.files.reset(sys::open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   if (!s.files) return fail(f, errno, "open", path);
   while (flock(s.files.get(), LOCK_EX) < 0) {
     if (errno != EINTR) return fail(f, errno, "flock", path);

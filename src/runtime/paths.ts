@@ -7,8 +7,6 @@ export interface ContainerPaths {
   exit: string
   upper: string
   work: string
-  /** Held by whoever uses the writable layer. */
-  filesLock: string
   log: string
   hosts: string
   hostname: string
@@ -51,7 +49,6 @@ export class Places {
       exit: `${directory}/exit.json`,
       upper: `${directory}/upper`,
       work: `${directory}/work`,
-      filesLock: `${directory}/files.lock`,
       log: `${directory}/log.json`,
       hosts: `${directory}/hosts`,
       hostname: `${directory}/hostname`,

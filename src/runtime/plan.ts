@@ -100,7 +100,7 @@ export function planContainer(input: PlanInput): ProcessPlan {
     stopTimeout: config.stopTimeout < 0 ? -1 : config.stopTimeout * 1000,
     health: input.health,
     begin: [...(input.created ? [['event', '"create"'] as const] : []), ...(input.network?.host ?? [])],
-    host: [['hold-files', paths.filesLock], ...cgroupParents(cgroup), ...cgroupBirth(cgroup)],
+    host: [['hold-files', paths.directory], ...cgroupParents(cgroup), ...cgroupBirth(cgroup)],
     beside: [...(input.network?.beside ?? []), ...cgroupLimits(cgroup)],
     child: childSteps(input),
     exit: cgroup.remove.map((path): Step => ['cgroup-remove', path]),
