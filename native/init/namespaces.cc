@@ -21,8 +21,8 @@ constexpr Kind kKinds[] = {
 
 }  // namespace
 
-// A network namespace takes the kernel as long as the rest of a start. So the supervisor makes it while its plan is still
-// being thought out: it goes into a new one and back.
+// A network namespace takes the kernel as long as the rest of a start. So the supervisor makes it while its plan is
+// still being thought out: it goes into a new one and back.
 bool make_namespaces(Supervisor& s, Reader& r, Failure& f) {
   uint64_t flags = r.u64();
   Fd home[sizeof kKinds / sizeof *kKinds];

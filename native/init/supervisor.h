@@ -68,7 +68,7 @@ struct Supervisor {
   int epoll = -1;
   int listener = -1;
   int lock = -1;
-  Fd files;             // lock of the writable layer, for one life
+  Fd files;  // lock of the writable layer, for one life
   Namespaces namespaces;
   bool denied = false;  // another supervisor has the lock: what is there is its own
   Client clients[kMaxClients];
