@@ -288,6 +288,8 @@ t.test('a removal that is under way, one that failed, one that was broken off', 
 t.test('events say the name that a container has', async (t) => {
   const it = await testEngine(t)
   const container = await it.engine.run(it.image, sleeper, { name: 'before', detached: true, autoRemove: true })
+  // Not the start: it may be of this millisecond.
+  await sleep(2)
   const since = BigInt(Date.now()) * 1_000_000n
   await container.rename('after')
   await container.kill()
