@@ -4,6 +4,13 @@ import { main as commandLine } from './cli/main.js'
 export function main(argv: readonly string[]): Promise<number> {
   return commandLine(argv, {
     serve: async (engine, options) => (await import('./api/index.js')).serveApi(engine, options),
+    serveRegistry: async (engine, { root, ...options }) => {
+      const { serveRegistry } = await import('./hub/index.js')
+      if (root !== undefined) return serveRegistry({ root, ...options })
+      const store = (await engine()).registryStore()
+      return serveRegistry({ root: store.root, store, ...options })
+    },
+    registryUsers: () => import('./hub/index.js'),
     withDockerHost: async (engine, use) => (await import('./private-host.js')).withDockerHost(engine, use),
   })
 }

@@ -1,10 +1,11 @@
 import { Engine as Core } from './engine/engine.js'
 import type { ApiServer, ServeAddress, ServeOptions } from './engine/serve-types.js'
 import type { EngineOptions } from './engine/types.js'
+import type { RegistryOptions, RegistryServer } from './hub/index.js'
 
 /** The engine of the package: with its faces. They are loaded when they are asked for. */
 export class Engine extends Core {
-  readonly #servers = new Set<ApiServer>()
+  readonly #servers = new Set<{ close(): Promise<void> }>()
 
   static override async open(options: EngineOptions = {}): Promise<Engine> {
     return (await Core.open.call(Engine, options)) as Engine
@@ -23,6 +24,20 @@ export class Engine extends Core {
     const { allow } = options
     const listen = 'listen' in options ? options.listen : [options]
     const server = await serveApi(this, { listen, ...(allow !== undefined && { allow }) })
+    this.#servers.add(server)
+    return server
+  }
+
+  /**
+   * Serves a registry of this engine's images: what is built here can be pulled by its tag, what is pushed can be run. Until the
+   * returned server or this engine is closed.
+   *
+   * @throws JubakoError as the function of the same name
+   */
+  async serveRegistry(options: Omit<RegistryOptions, 'root' | 'store'> = {}): Promise<RegistryServer> {
+    const { serveRegistry } = await import('./hub/index.js')
+    const store = this.registryStore()
+    const server = await serveRegistry({ ...options, root: store.root, store })
     this.#servers.add(server)
     return server
   }

@@ -48,12 +48,6 @@ struct Output {
 
 enum Timer { kLifeLimit, kBackOff, kProbe, kProbeTimeout, kStopTimeout, kPatience, kTimerCount };
 
-// Namespaces made for the first process before it exists (step kNamespaces).
-struct Namespaces {
-  uint64_t flags = 0;  // CLONE_NEW*
-  Fd network, ipc;
-};
-
 struct Health;
 // Steps for the container's end that came after its start.
 struct Undo {
@@ -68,8 +62,7 @@ struct Supervisor {
   int epoll = -1;
   int listener = -1;
   int lock = -1;
-  Fd files;  // lock of the writable layer, for one life
-  Namespaces namespaces;
+  Fd files;             // lock of the writable layer, for one life
   bool denied = false;  // another supervisor has the lock: what is there is its own
   Client clients[kMaxClients];
   Output outputs[2];
@@ -136,11 +129,6 @@ void input_event(Supervisor& s);
 void close_input(Supervisor& s);
 
 void close_streams(Supervisor& s);
-
-// namespaces.cc
-bool make_namespaces(Supervisor& s, Reader& r, Failure& f);
-// In the first process.
-bool enter_namespaces(const Namespaces& made, Failure& f);
 
 // host_steps.cc
 bool run_host_steps(Supervisor& s, StepList steps, Failure& f);

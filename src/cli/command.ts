@@ -4,12 +4,46 @@ import type { ParsedArgs } from './flags/parse.js'
 import type { CommandSpec } from './flags/spec.js'
 import type { Output } from './io/output.js'
 
+/** What `registry serve` asks for: the options of the package's `serveRegistry`. */
+export interface RegistryServeOptions {
+  /** Directory; without it the engine's images are served. */
+  root?: string
+  host: string
+  port: number
+  tls?: { cert: string; key: string }
+  htpasswd?: string
+  policy?: string
+  readonly: boolean
+  insecure: boolean
+  proxy?: string
+  quotaBytes?: number
+  maxBlobBytes?: number
+  maxUploads?: number
+  /** Milliseconds. */
+  collectEveryMs?: number
+  graceMs?: number
+  onAccess?: (entry: object) => void
+}
+
+/** Accounts in an htpasswd file. */
+export interface RegistryUsers {
+  addUser(path: string, name: string, password: string): Promise<void>
+  removeUser(path: string, name: string): Promise<boolean>
+  listUsers(path: string): Promise<string[]>
+}
+
 /** Other faces of the engine. The program gives them: faces do not know each other. */
 export interface Faces {
   /** The Docker Engine API. */
   serve(engine: Engine, options: ServeOptions): Promise<ApiServer>
   /** The same on a temporary socket while `use` runs; what its clients made is removed. */
   withDockerHost<T>(engine: Engine, use: (dockerHost: string) => Promise<T>): Promise<T>
+  /** A registry. `engine` is asked for when its images are to be served. */
+  serveRegistry(
+    engine: () => Promise<Engine>,
+    options: RegistryServeOptions,
+  ): Promise<{ readonly url: string; close(): Promise<void> }>
+  registryUsers(): Promise<RegistryUsers>
 }
 
 /** What a command works with. */

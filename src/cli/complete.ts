@@ -33,6 +33,10 @@ const POSITIONAL: Readonly<Record<string, readonly Kind[]>> = {
   pause: ['running'],
   port: ['container', 'none'],
   push: ['image', 'none'],
+  'registry serve': ['none'],
+  'registry user add': ['none'],
+  'registry user ls': ['none'],
+  'registry user rm': ['none'],
   rename: ['container', 'none'],
   restart: ['container'],
   rm: ['container'],
@@ -114,7 +118,7 @@ function find(
   words: readonly string[],
   commands: readonly CommandEntry[],
 ): { entry: CommandEntry; rest: string[] } | undefined {
-  for (const length of [2, 1]) {
+  for (const length of [3, 2, 1]) {
     if (words.length < length) continue
     const name = words.slice(0, length).join(' ')
     const entry = commands.find(({ names }) => names.includes(name))
@@ -123,15 +127,16 @@ function find(
   return undefined
 }
 
-/** Commands, and groups of commands by their first word; or the second words of a group. */
+/** The next words of commands that begin so: commands, and groups of commands by their first word. */
 function commandWords(before: readonly string[], commands: readonly CommandEntry[]): Completion {
   const words = new Map<string, string>()
   for (const { names, summary } of commands) {
     for (const name of names) {
-      const [first, second] = name.split(' ') as [string, string?]
-      if (before.length === 0)
-        words.set(first, second === undefined ? summary : (words.get(first) ?? `Manage: ${first}`))
-      else if (before.length === 1 && before[0] === first && second !== undefined) words.set(second, summary)
+      const parts = name.split(' ')
+      const next = parts[before.length]
+      if (next === undefined || !before.every((word, at) => parts[at] === word)) continue
+      if (parts.length === before.length + 1) words.set(next, summary)
+      else words.set(next, words.get(next) ?? `Manage: ${next}`)
     }
   }
   return { words: [...words].sort(([a], [b]) => (a < b ? -1 : 1)), files: false }

@@ -26,7 +26,7 @@ function overview(): string {
 
 /** The entry with the longest spelling that begins the arguments, and what follows it. */
 function findCommand(args: readonly string[]): { entry: CommandEntry; rest: string[] } | undefined {
-  for (const length of [2, 1]) {
+  for (const length of [3, 2, 1]) {
     const words = args.slice(0, length).join(' ')
     const entry = commands.find(({ names }) => names.includes(words))
     if (entry !== undefined && args.length >= length) return { entry, rest: args.slice(length) }
@@ -34,13 +34,15 @@ function findCommand(args: readonly string[]): { entry: CommandEntry; rest: stri
   return undefined
 }
 
-/** A management word alone: `jubako container`. */
-function groupHelp(word: string): string | undefined {
+/** Management words alone: `jubako container`. */
+function groupHelp(words: string): string | undefined {
   const rows = commands.flatMap(({ names, summary }) =>
-    names.filter((name) => name.startsWith(`${word} `)).map((name) => [name.slice(word.length + 1), summary] as const),
+    names
+      .filter((name) => name.startsWith(`${words} `))
+      .map((name) => [name.slice(words.length + 1), summary] as const),
   )
   if (rows.length === 0) return undefined
-  return `Usage:  jubako ${word} COMMAND\n\nCommands:\n${commandList(rows)}\n`
+  return `Usage:  jubako ${words} COMMAND\n\nCommands:\n${commandList(rows)}\n`
 }
 
 function checkCount(spec: CommandSpec, count: number): void {
@@ -85,8 +87,9 @@ export async function main(argv: readonly string[], faces: Faces): Promise<numbe
     const found = findCommand(flags.args)
     if (found === undefined) {
       const group = groupHelp(flags.args[0]!)
-      if (group !== undefined && (flags.args.length === 1 || flags.args[1] === '--help')) {
-        out.text(group)
+      const all = groupHelp((flags.args.at(-1) === '--help' ? flags.args.slice(0, -1) : flags.args).join(' '))
+      if (all !== undefined) {
+        out.text(all)
         return EXIT.ok
       }
       const absent = findAbsent(flags.args)

@@ -1,24 +1,38 @@
 import type { Readable } from 'node:stream'
 import type { ContentStore } from '../content/index.js'
 import { type Digest, digestAlgorithm, digestOf, isDigest, isTag } from '../oci/index.js'
+import type { BlobReader } from './blob-reader.js'
 import { HubError } from './errors.js'
-import type { Repositories, StoredManifest } from './repositories.js'
+import type { RepositoryStore, StoredManifest } from './repositories.js'
+import { quotaExceeded, type Space } from './space.js'
 
 const LIMIT = 4 * 2 ** 20
+/** Bytes of documents that are being received, over all connections. */
+const LIMIT_AT_ONCE = 16 * 2 ** 20
+let receiving = 0
 
 /** A document's bytes, as they come. */
 export async function readDocument(body: Readable): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of body) {
-    size += (chunk as Buffer).length
-    if (size > LIMIT) throw new HubError('MANIFEST_INVALID', `a manifest has at most ${LIMIT} bytes`, 413)
-    chunks.push(chunk as Buffer)
+  try {
+    for await (const chunk of body) {
+      const { length } = chunk as Buffer
+      size += length
+      receiving += length
+      if (size > LIMIT) throw new HubError('MANIFEST_INVALID', `a manifest has at most ${LIMIT} bytes`, 413)
+      if (receiving > LIMIT_AT_ONCE) {
+        throw new HubError('TOOMANYREQUESTS', 'too many manifests at once', undefined, { 'Retry-After': '1' })
+      }
+      chunks.push(chunk as Buffer)
+    }
+    return Buffer.concat(chunks)
+  } finally {
+    receiving -= size
   }
-  return Buffer.concat(chunks)
 }
 
-interface Document {
+export interface ManifestDocument {
   mediaType?: unknown
   artifactType?: unknown
   config?: { digest?: unknown; mediaType?: unknown }
@@ -28,17 +42,19 @@ interface Document {
   annotations?: unknown
 }
 
-function parse(bytes: Buffer): Document {
+/** @throws HubError `MANIFEST_INVALID` */
+export function parseDocument(bytes: Buffer): ManifestDocument {
   try {
     const value: unknown = JSON.parse(bytes.toString('utf8'))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Document
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as ManifestDocument
   } catch {
     // said below
   }
   throw new HubError('MANIFEST_INVALID', 'the manifest is no JSON object')
 }
 
-function digestsOf(list: unknown): Digest[] {
+/** Digests of a list of descriptors. @throws HubError `MANIFEST_INVALID` */
+export function digestsOf(list: unknown): Digest[] {
   if (list === undefined) return []
   if (!Array.isArray(list)) throw new HubError('MANIFEST_INVALID', 'layers and manifests are lists')
   return list.flatMap((it: { digest?: unknown; urls?: unknown }) => {
@@ -52,14 +68,14 @@ const text = (value: unknown): string | undefined => (typeof value === 'string' 
 
 /** Checks and keeps a manifest, byte for byte, under its digest and, if it is one, its tag. */
 export async function putManifest(
-  parts: { repositories: Repositories; store: ContentStore },
+  parts: { repositories: RepositoryStore; store: ContentStore; blobs: BlobReader; space: Space },
   request: { name: string; reference: string; mediaType: string; bytes: Buffer },
 ): Promise<StoredManifest> {
-  const { repositories, store } = parts
+  const { repositories, store, blobs, space } = parts
   const { name, reference, bytes } = request
   const byDigest = isDigest(reference)
   if (!byDigest && !isTag(reference)) throw new HubError('MANIFEST_INVALID', `invalid tag ${reference.slice(0, 140)}`)
-  const document = parse(bytes)
+  const document = parseDocument(bytes)
   const own = text(document.mediaType)
   if (own !== undefined && request.mediaType !== '' && own !== request.mediaType) {
     throw new HubError('MANIFEST_INVALID', `mediaType ${own} is not the Content-Type ${request.mediaType}`)
@@ -70,7 +86,7 @@ export async function putManifest(
   }
   const config = document.config === undefined ? [] : digestsOf([document.config])
   for (const blob of [...config, ...digestsOf(document.layers)]) {
-    if (!store.has(blob) || !(await repositories.hasBlob(name, blob))) {
+    if (blobs.size(blob) === undefined || !(await repositories.hasBlob(name, blob))) {
       throw new HubError('MANIFEST_BLOB_UNKNOWN', `blob unknown to registry: ${blob}`)
     }
   }
@@ -85,7 +101,7 @@ export async function putManifest(
   }
   const artifactType = text(document.artifactType) ?? text(document.config?.mediaType)
   const { annotations } = document
-  await storeBytes(store, digest, bytes)
+  if ((await space.left()) < bytes.length) throw quotaExceeded()
   const manifest: StoredManifest = {
     digest,
     mediaType: own ?? (request.mediaType || 'application/vnd.oci.image.manifest.v1+json'),
@@ -96,11 +112,14 @@ export async function putManifest(
       annotations !== null && { annotations: annotations as Record<string, string> }),
   }
   await repositories.addManifest(name, manifest)
+  await storeBytes(store, digest, bytes)
+  space.added(bytes.length)
   if (!byDigest) await repositories.setTag(name, reference, digest)
   return manifest
 }
 
-async function storeBytes(store: ContentStore, digest: Digest, bytes: Buffer): Promise<void> {
+/** Keeps a document byte for byte. */
+export async function storeBytes(store: ContentStore, digest: Digest, bytes: Buffer): Promise<void> {
   const ingest = await store.ingest({ digest, size: bytes.length })
   if (ingest === undefined) return
   try {

@@ -50,6 +50,7 @@ async function decide(parts: CollectParts): Promise<Collected> {
   const images = records.images()
   addRecords(needed, images, records, parts.dropBlobs)
   const external = await parts.roots()
+  for (const digest of external.blobs ?? []) needed.add(blob(digest))
   const inUse = [...(external.snapshots ?? [])]
   const frozen = parts.snapshots.roots(inUse)
   addExternal(needed, parts, images, {

@@ -43,11 +43,13 @@ import { pruneImages } from './prune.js'
 import { pullImage } from './pull.js'
 import { pullAllTags } from './pull-all.js'
 import { pushImages } from './push.js'
+import { pushHere } from './push-here.js'
 import { type ImageRecord, Records, type ReferenceRecord } from './records.js'
 import { digestReference, removeImage } from './remove.js'
 import { Resolver } from './resolve.js'
 import { saveImages } from './save/save.js'
 import { selectImages } from './save/select.js'
+import { ServedImages } from './served.js'
 import { SnapshotStore } from './snapshots.js'
 import type {
   ExternalRoots,
@@ -95,6 +97,8 @@ export interface ImageStoreOptions {
    * and `push` its reference, and the name that Docker gives with it.
    */
   onEvent?: (action: string, id: string, name: string) => void
+  /** Whether the registry at this address serves this very store, and takes pushes. */
+  ownRegistry?: (domain: string) => boolean
   /** Decoders of compressed archives for `load` that this Node does not have. */
   decoders?: OuterDecoders
 }
@@ -207,6 +211,12 @@ export class ImageStore {
     if (options.allTags && parsed.tag !== undefined) throw invalidArgument("tag can't be used with --all-tags/-a")
     const reference = options.allTags ? parsed : withDefaultTag(parsed)
     const { content } = this
+    const isHere = options.platform === undefined && this.#options.ownRegistry?.(reference.domain) === true
+    const already = isHere ? await pushHere({ content, records: this.#records }, reference, options) : undefined
+    if (already !== undefined) {
+      this.#tellOf('push', reference)
+      return already
+    }
     const pushed = await this.#leased((lease) =>
       this.#withRegistry(options.auth, (registry) => {
         reportLine(options.onProgress, `The push refers to repository [${repositoryName(reference)}]`)
@@ -296,6 +306,31 @@ export class ImageStore {
       await lease.protect(['blob *'], options.signal)
       return compressLayer({ content, layers, packer: () => this.#packer }, chainId, options)
     })
+  }
+
+  /**
+   * The images as repositories of a registry on this machine.
+   *
+   * @param addresses the registry's, `host:port`
+   * @param remove takes a name off; default {@link remove}
+   */
+  served(addresses: readonly string[], remove?: (reference: string) => Promise<unknown>): ServedImages {
+    return new ServedImages({
+      content: this.content,
+      records: this.#records,
+      installer: this.#installer,
+      addresses,
+      leased: (work) => this.#leased(work),
+      assign: (record) => this.#assign(record),
+      complete: (record) => this.#leased((lease) => this.#complete(record, lease, {})),
+      layerTar: (chainId) => this.layerTar(chainId),
+      remove: remove ?? ((reference) => this.remove(reference)),
+    })
+  }
+
+  /** Held shared while something new is put under protection, exclusively by a collection. */
+  get collectLock(): string {
+    return this.#layout.collectLock
   }
 
   /** Begins and awaits the writing of everything to the disk. */

@@ -11,5 +11,6 @@ export {
   type ListedManifest,
   ManifestLists,
 } from './manifest-lists.js'
+export type { ServedTag } from './served.js'
 export type { SnapshotRecord } from './snapshots.js'
 export type * from './types.js'

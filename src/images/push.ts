@@ -61,7 +61,8 @@ export async function pushImages(parts: PushParts, reference: Reference, options
   return pushed
 }
 
-function recordsOf(records: Records, reference: Reference, allTags: boolean): ReferenceRecord[] {
+/** Names to push. @throws JubakoError ERR_JUBAKO_NOT_FOUND */
+export function recordsOf(records: Records, reference: Reference, allTags: boolean): ReferenceRecord[] {
   const repository = repositoryName(reference)
   const tagged = records
     .references()

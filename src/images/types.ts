@@ -101,6 +101,8 @@ export interface ExternalRoots {
   images: Iterable<ImageId>
   /** Keys of snapshots in use. Those below are kept with them. */
   snapshots?: Iterable<string>
+  /** What a registry on this store has. */
+  blobs?: Iterable<Digest>
 }
 
 /** An image that can be run. */

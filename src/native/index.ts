@@ -7,7 +7,6 @@ export { linkIndex, Netlink, netlink } from './network.js'
 export {
   type EventPlan,
   encodePlan,
-  encodeStepLists,
   encodeSteps,
   type Field,
   type HealthPlan,

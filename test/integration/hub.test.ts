@@ -3,50 +3,18 @@
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { serveRegistry } from '../../src/hub/index.js'
 import { digestOf } from '../../src/oci/index.js'
+import { INDEX, MANIFEST, temporary, testHub } from '../fixtures/hub.js'
 import { busyboxImage } from '../fixtures/images.js'
 import { testEngine } from '../helpers/engine.js'
 
-const MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
-
-function directory(t: Test): string {
-  const path = mkdtempSync(join(tmpdir(), 'jubako-hub-'))
-  t.teardown(() => rmSync(path, { recursive: true, force: true }))
-  return path
-}
-
-async function registry(t: Test, options: { readonly?: boolean; maxBlobBytes?: number } = {}) {
-  const root = directory(t)
-  const server = await serveRegistry({ root, port: 0, ...options })
-  t.teardown(() => server.close())
-  const call = (method: string, path: string, body?: Uint8Array | string, headers: Record<string, string> = {}) =>
-    fetch(new URL(path, server.url), { method, headers, ...(body !== undefined && { body: body as never }) })
-  const code = async (response: Response): Promise<[number, string]> => {
-    const { errors } = (await response.json()) as { errors: { code: string }[] }
-    return [response.status, errors[0]!.code]
-  }
-  const blob = async (name: string, bytes: Uint8Array | string) => {
-    const digest = digestOf(bytes)
-    const put = await call('POST', `/v2/${name}/blobs/uploads/?digest=${digest}`, bytes)
-    t.equal(put.status, 201)
-    return { mediaType: 'application/octet-stream', digest, size: Buffer.byteLength(bytes) }
-  }
-  const manifest = async (name: string, reference: string, document: object) => {
-    const bytes = JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST, ...document }, null, 1)
-    const put = await call('PUT', `/v2/${name}/manifests/${reference}`, bytes, { 'Content-Type': MANIFEST })
-    return { put, bytes, digest: digestOf(bytes) }
-  }
-  return { root, server, call, code, blob, manifest }
-}
-
 t.test('push and pull', async (t) => {
-  const { call, code, blob, manifest, root } = await registry(t)
+  const { call, code, blob, manifest, root } = await testHub(t)
   t.equal((await call('GET', '/v2/')).status, 200)
   t.equal((await call('GET', '/healthz')).status, 200)
   const name = 'team/app'
@@ -117,7 +85,7 @@ t.test('push and pull', async (t) => {
 })
 
 t.test('discovery and management', async (t) => {
-  const { call, code, blob, manifest } = await registry(t)
+  const { call, code, blob, manifest } = await testHub(t)
   const config = await blob('a/b', '{}')
   const image = await manifest('a/b', 'one', { config, layers: [] })
   for (const tag of ['two', 'three', 'four']) await manifest('a/b', tag, { config, layers: [] })
@@ -164,8 +132,105 @@ t.test('discovery and management', async (t) => {
   t.equal((await call('DELETE', `/v2/a/b/blobs/${config.digest}`)).status, 404)
 })
 
+t.test('further requirements of the specification', async (t) => {
+  const { call, code, blob, manifest } = await testHub(t)
+  const none = digestOf('none')
+  for (const path of [`/v2/a/blobs/${none}`, `/v2/a/manifests/${none}`, '/v2/a/manifests/none']) {
+    const head = await call('HEAD', path)
+    t.equal(head.status, 404, path)
+    t.equal(await head.text(), '')
+  }
+
+  // A whole upload in two steps, to the place that was said; then one that is given up.
+  const body = 'in one piece'
+  const place = (await call('POST', '/v2/a/blobs/uploads/')).headers.get('location') as string
+  const put = await call('PUT', `${place}?digest=${digestOf(body)}`, body)
+  t.equal(put.status, 201)
+  t.equal(put.headers.get('location'), `/v2/a/blobs/${digestOf(body)}`)
+  t.equal(put.headers.get('docker-content-digest'), digestOf(body))
+  const given = (await call('POST', '/v2/a/blobs/uploads/')).headers.get('location') as string
+  t.equal((await call('DELETE', given)).status, 204)
+  t.strictSame(await code(await call('GET', given)), [404, 'BLOB_UPLOAD_UNKNOWN'])
+  t.strictSame(await code(await call('PATCH', given, 'x')), [404, 'BLOB_UPLOAD_UNKNOWN'])
+
+  // Chunks that come out of order, and the state in between.
+  const chunked = (await call('POST', '/v2/a/blobs/uploads/', undefined, { 'Content-Length': '0' })).headers
+  t.equal(chunked.get('oci-chunk-min-length'), '1')
+  const at = chunked.get('location') as string
+  t.strictSame(await code(await call('PATCH', at, 'second', { 'Content-Range': '6-11' })), [416, 'BLOB_UPLOAD_INVALID'])
+  t.equal((await call('PATCH', at, 'first ', { 'Content-Range': '0-5' })).status, 202)
+  t.equal((await call('PATCH', at, 'first ', { 'Content-Range': '0-5' })).status, 416, 'the same chunk again')
+  for (const wrong of ['a-b', '6', '-1-5', '6-5', 'bytes 6-4/9'])
+    t.equal((await call('PATCH', at, 'second', { 'Content-Range': wrong })).status, 416, wrong)
+  const state = await call('GET', at)
+  t.equal(state.status, 204)
+  t.equal(state.headers.get('range'), '0-5')
+  const last = await call('PUT', `${at}?digest=${digestOf('first second')}`, 'second', { 'Content-Range': '6-11' })
+  t.equal(last.status, 201)
+  const whole = `/v2/a/blobs/${digestOf('first second')}`
+  t.equal(await (await call('GET', whole)).text(), 'first second')
+  t.equal(await (await call('GET', whole, undefined, { Range: 'bytes=-6' })).text(), 'second')
+
+  // A mount without a source, and from one that has it not.
+  t.equal((await call('POST', `/v2/b/blobs/uploads/?mount=${digestOf(body)}`)).status, 202)
+  t.equal((await call('POST', `/v2/b/blobs/uploads/?mount=${digestOf(body)}&from=c`)).status, 202)
+
+  // Documents of every kind, as they came.
+  const config = await blob('a', '{}')
+  const image = await manifest('a', 'image', { config, layers: [] })
+  const child = { mediaType: MANIFEST, digest: image.digest, size: image.bytes.length }
+  const index = await manifest('a', 'index', { mediaType: INDEX, manifests: [child] })
+  t.equal(index.put.status, 201)
+  const got = await call('GET', '/v2/a/manifests/index', undefined, { Accept: 'text/plain' })
+  t.equal(got.headers.get('content-type'), INDEX)
+  const absent = { ...child, digest: digestOf('absent') }
+  t.equal((await manifest('a', 'index2', { mediaType: INDEX, manifests: [absent] })).put.status, 400)
+  const own = { mediaType: 'application/vnd.example.thing+json', anything: [1, 2, 3] }
+  const strange = await manifest('a', 'strange', own)
+  t.equal(strange.put.status, 201)
+  const back = await call('GET', `/v2/a/manifests/${strange.digest}`)
+  t.equal(back.headers.get('content-type'), own.mediaType)
+  t.equal(await back.text(), strange.bytes)
+  const long = digestOf(strange.bytes, 'sha512')
+  t.equal((await manifest('a', long, own)).put.headers.get('docker-content-digest'), long)
+  t.equal((await call('HEAD', `/v2/a/manifests/${long}`)).status, 200)
+  t.strictSame(await code((await manifest('a', digestOf('other'), own)).put), [400, 'DIGEST_INVALID'])
+  const etag = got.headers.get('etag') as string
+  t.equal((await call('GET', '/v2/a/manifests/index', undefined, { 'If-None-Match': etag })).status, 304)
+  const mismatch = await call('PUT', '/v2/a/manifests/x', strange.bytes, { 'Content-Type': MANIFEST })
+  t.strictSame(await code(mismatch), [400, 'MANIFEST_INVALID'])
+
+  // Lists.
+  const list = async (query: string) =>
+    ((await (await call('GET', `/v2/a/tags/list${query}`)).json()) as { tags: [] }).tags
+  t.strictSame(await list('?n=0'), [])
+  t.strictSame(await list('?last=image'), ['index', 'strange'])
+  t.strictSame(await list('?n=1&last=image'), ['index'])
+  t.equal((await call('GET', '/v2/a/tags/list?n=x')).status, 400)
+
+  // What refers to a manifest that is not there, and what an old client listed under the fallback tag.
+  const subject = { mediaType: MANIFEST, digest: digestOf('later'), size: 5 }
+  const artifact = await manifest('a', 'artifact', { artifactType: 'application/a', config, layers: [], subject })
+  t.equal(artifact.put.headers.get('oci-subject'), subject.digest)
+  const referrers = async (digest: string, query = '') => {
+    const response = await call('GET', `/v2/a/referrers/${digest}${query}`)
+    t.equal(response.headers.get('content-type'), INDEX)
+    return ((await response.json()) as { manifests: { digest: string }[] }).manifests.map((it) => it.digest)
+  }
+  t.strictSame(await referrers(subject.digest), [artifact.digest])
+  t.strictSame(await referrers(subject.digest, '?artifactType=application/a'), [artifact.digest])
+  const old = await manifest('a', 'old', { artifactType: 'application/b', config, layers: [] })
+  const listed = { mediaType: MANIFEST, digest: old.digest, size: old.bytes.length, artifactType: 'application/b' }
+  const fallback = image.digest.replace(':', '-')
+  t.equal((await manifest('a', fallback, { mediaType: INDEX, manifests: [listed] })).put.status, 201)
+  t.strictSame(await referrers(image.digest), [old.digest])
+  t.equal((await call('DELETE', `/v2/a/manifests/${artifact.digest}`)).status, 202)
+  t.strictSame(await referrers(subject.digest), [])
+  t.strictSame(await code(await call('GET', '/v2/a/referrers/sha256:no')), [400, 'DIGEST_INVALID'])
+})
+
 t.test('bad input', async (t) => {
-  const { call, code, server, root } = await registry(t, { maxBlobBytes: 1000 })
+  const { call, code, server, root } = await testHub(t, { maxBlobBytes: 1000 })
   for (const name of ['A/b', 'a//b', '..%2f..%2fetc', 'a/../b%2e%2e', '%00', `${'a'.repeat(300)}`]) {
     const response = await call('PUT', `/v2/${name}/manifests/x`, '{}')
     t.ok(response.status === 400 || response.status === 404, `${name}: ${response.status}`)
@@ -186,15 +251,15 @@ t.test('bad input', async (t) => {
   const [answer] = (await once(socket, 'data')) as [Buffer]
   socket.destroy()
   t.match(answer.toString(), /^HTTP\/1\.1 400 /)
-  t.strictSame(readdirSync(root).sort(), ['blobs', 'ingest', 'uploads'], 'nothing was made')
+  t.strictSame(readdirSync(root).sort(), ['blobs', 'ingest', 'registry.lock', 'uploads'], 'nothing was made')
   await t.rejects(serveRegistry({ root, host: '0.0.0.0', port: 0 }), { code: 'ERR_JUBAKO_INVALID_ARGUMENT' })
 
-  const readonly = await registry(t, { readonly: true })
+  const readonly = await testHub(t, { readonly: true })
   t.strictSame(await readonly.code(await readonly.call('POST', '/v2/a/blobs/uploads/')), [403, 'DENIED'])
 })
 
 t.test('an upload goes on after kill -9 of the registry', async (t) => {
-  const root = directory(t)
+  const root = temporary(t)
   const script = `import('${new URL('../../src/hub/index.js', import.meta.url).href}').then(async ({ serveRegistry }) => {
     console.log((await serveRegistry({ root: process.argv[1], port: 0 })).url)
   })`
@@ -221,7 +286,7 @@ t.test('an upload goes on after kill -9 of the registry', async (t) => {
 })
 
 t.test('images go in and out by the engine and by skopeo', async (t) => {
-  const { server } = await registry(t)
+  const { server } = await testHub(t)
   const it = await testEngine(t)
   const host = `127.0.0.1:${server.port}`
   await it.engine.tag(it.image, `${host}/own/busybox:1`)

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import type { ServeAddress } from '../../engine/serve-types.js'
 import { JubakoError } from '../../errors/index.js'
+import { askedToEnd } from '../asked-to-end.js'
 import type { Command, CommandContext } from '../command.js'
 import { EXIT, UsageError } from '../exit-codes.js'
 import type { ParsedArgs } from '../flags/parse.js'
@@ -48,13 +49,6 @@ function addresses(flags: ParsedArgs): ServeAddress[] {
   const hosts = flags.list('host')
   const chosen = hosts.length > 0 ? hosts : [passedFds().length > 0 ? 'fd://' : DEFAULT_HOST]
   return chosen.flatMap((host) => address(host, flags))
-}
-
-/** Resolves at the first signal that asks this process to end. */
-function asked(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve())
-  })
 }
 
 /** Runs a command to its end; signals go to it. Its exit code, as a shell has it. */
@@ -117,7 +111,7 @@ export const command: Command = {
       ...(Object.keys(allow).length > 0 && { allow }),
     })
     for (const at of server.addresses) context.out.line(`listening on ${at}`)
-    await asked()
+    await askedToEnd()
     await server.close()
     return EXIT.ok
   },

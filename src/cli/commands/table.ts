@@ -58,6 +58,26 @@ export const commands: readonly CommandEntry[] = [
   entry(['login'], 'Authenticate to a registry', () => import('./login.js')),
   entry(['logout'], 'Log out from a registry', () => import('./logout.js')),
   entry(['serve'], 'Serve the Docker Engine API', () => import('./serve.js')),
+  entry(
+    ['registry serve'],
+    'Serve a registry: the images of this machine, or a directory',
+    () => import('./registry-serve.js'),
+  ),
+  entry(
+    ['registry user add'],
+    'Add an account of a registry, or change its password',
+    () => import('./registry-user-add.js'),
+  ),
+  entry(
+    ['registry user rm', 'registry user remove'],
+    'Remove accounts of a registry',
+    () => import('./registry-user-rm.js'),
+  ),
+  entry(
+    ['registry user ls', 'registry user list'],
+    'List the accounts of a registry',
+    () => import('./registry-user-ls.js'),
+  ),
   entry(['network create'], 'Create a network', () => import('./network-create.js')),
   entry(['network ls', 'network list'], 'List networks', () => import('./network-ls.js')),
   entry(['network inspect'], 'Show details of networks', () => import('./network-inspect.js')),
