@@ -6,13 +6,9 @@ const ALWAYS = new Set(['SystemPing', 'SystemPingHead', 'SystemVersion'])
 const READ =
   /^(Container(List|Inspect|Top|Logs|Changes|Stats|Wait|ArchiveInfo)|Image(List|Inspect|History|Search)|(Network|Volume)(List|Inspect)|System(Info|Events|DataUsage)|ExecInspect|DistributionInspect)$/
 
-/** Operations that reach beyond what labels can limit. */
-const BEYOND_LABELS = new Set(['SystemDataUsage'])
-
 export function isAllowed(allow: Allow | undefined, operation: string): boolean {
   if (allow === undefined || ALWAYS.has(operation)) return true
-  const { operations, labels } = allow
-  if (labels !== undefined && BEYOND_LABELS.has(operation)) return false
+  const { operations } = allow
   if (operations === undefined) return true
   return operations.includes(operation) || (operations.includes('read') && READ.test(operation))
 }

@@ -5,6 +5,7 @@ import { formatReference, type ContainerConfig as ImageOptions, parseReference, 
 import type { ContainerConfig } from '../runtime/index.js'
 import { applyChanges } from './changes.js'
 import type { EngineContext } from './context.js'
+import { healthcheck } from './inspect.js'
 import { defaultPath } from './merge.js'
 import type { CommitOptions, CommittedImage } from './snapshot-types.js'
 import { freezeContainer, ownSnapshots } from './snapshots.js'
@@ -131,6 +132,7 @@ function settingsOf(config: ContainerConfig, base: ResolvedImage): ImageOptions 
     ...(config.volumes.length > 0 && { Volumes: keys(config.volumes) }),
     ...(config.workdir !== '' && { WorkingDir: config.workdir }),
     ...(Object.keys(config.labels).length > 0 && { Labels: config.labels }),
+    ...healthcheck(config),
     ...(config.stopSignal !== 'SIGTERM' && { StopSignal: config.stopSignal }),
   }
 }

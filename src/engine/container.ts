@@ -305,8 +305,9 @@ export class ContainerHandle implements Container {
     return changesOf(this.context, this.config)
   }
 
-  async settings(): Promise<{ tty: boolean; stdin: boolean }> {
-    return { tty: this.config.tty, stdin: this.config.stdin }
+  async settings(): Promise<{ tty: boolean; stdin: boolean; stdinOnce: boolean }> {
+    const { tty, stdin, stdinOnce = true } = this.config
+    return { tty, stdin, stdinOnce }
   }
 
   async inspect(): Promise<Record<string, unknown>> {

@@ -20,6 +20,7 @@ import { managedFiles } from './files.js'
 import { type ImageApi, imageApi, imageUsers } from './images.js'
 import { engineInfo } from './info.js'
 import { inspectImage } from './inspect-image.js'
+import { type ContainerListing, listingOf } from './listing.js'
 import { type MergeContext, mergeConfig, newId } from './merge.js'
 import { checkName, generateName } from './names.js'
 import { networkOf } from './network-config.js'
@@ -256,6 +257,14 @@ export class Engine {
       .map((config) => summaryOf(this.#context, config))
       .filter(({ state }) => options.all || state === 'running' || state === 'paused' || state === 'restarting')
       .sort((a, b) => b.createdAt - a.createdAt)
+  }
+
+  /** The same with what `GET /containers/json` tells more, those that do not run included. */
+  async listContainers(): Promise<ContainerListing[]> {
+    return this.#context.store
+      .all()
+      .map((config) => listingOf(this.#context, config))
+      .sort((a, b) => b.summary.createdAt - a.summary.createdAt)
   }
 
   /** Bytes that a container wrote, and with its image's. */

@@ -79,6 +79,28 @@ function endpointSettings(
   }
 }
 
+/** `NetworkSettings.Networks`. */
+export function networkEndpoints(
+  context: EngineContext,
+  config: ContainerConfig,
+  up: boolean,
+): Record<string, unknown> {
+  const wanted = config.endpoints ?? []
+  const plain = config.network === 'none' || config.network === 'host'
+  if (wanted.length === 0) return plain ? { [config.network]: endpointSettings(none, '', undefined) } : {}
+  const run = up ? runNetwork(context, config.id) : undefined
+  return Object.fromEntries(
+    wanted.map((one) => [
+      context.networks.store.load(one.network)?.name ?? one.network,
+      endpointSettings(
+        one,
+        one.network,
+        run?.endpoints.find(({ network }) => network === one.network),
+      ),
+    ]),
+  )
+}
+
 /** Docker's `NetworkSettings`. */
 export function networkSettings(context: EngineContext, config: ContainerConfig): Record<string, unknown> {
   const up = isUp(context, config)
@@ -90,26 +112,14 @@ export function networkSettings(context: EngineContext, config: ContainerConfig)
     else ports[key] = [...(ports[key] ?? []), { HostIp: hostAddress ?? '', HostPort: String(hostPort) }]
   }
   const wanted = config.endpoints ?? []
-  const networks = wanted.map((one) => {
-    const name = context.networks.store.load(one.network)?.name ?? one.network
-    return [
-      name,
-      endpointSettings(
-        one,
-        one.network,
-        run?.endpoints.find(({ network }) => network === one.network),
-      ),
-    ]
-  })
-  const plain = config.network === 'none' || config.network === 'host'
-  if (networks.length === 0 && plain) {
-    networks.push([config.network, endpointSettings(none, '', undefined)])
-  }
   const first = run?.endpoints.find(({ networkName }) => networkName === 'bridge')
   const pid = up ? context.store.runRecord(config.id)?.pid : undefined
   return {
     Bridge: '',
     SandboxID: '',
+    HairpinMode: false,
+    LinkLocalIPv6Address: '',
+    LinkLocalIPv6PrefixLen: 0,
     SandboxKey: pid === undefined || wanted.length === 0 ? '' : `/proc/${pid}/ns/net`,
     Ports: ports,
     EndpointID: first?.id ?? '',
@@ -120,7 +130,7 @@ export function networkSettings(context: EngineContext, config: ContainerConfig)
     IPPrefixLen: first?.ipv4?.prefix ?? 0,
     IPv6Gateway: first?.ipv6?.gateway ?? '',
     MacAddress: first?.mac ?? '',
-    Networks: Object.fromEntries(networks) as Record<string, unknown>,
+    Networks: networkEndpoints(context, config, up),
   }
 }
 

@@ -44,7 +44,7 @@ function stateOf(context: EngineContext, config: ContainerConfig, snapshot: Snap
 }
 
 /** Docker's `Config.Healthcheck`; durations in nanoseconds. */
-function healthcheck({ health }: ContainerConfig): Record<string, unknown> {
+export function healthcheck({ health }: ContainerConfig): Record<string, unknown> {
   if (health === null) return {}
   const nano = (milliseconds: number): number => Math.round(milliseconds * 1e6)
   return {
@@ -108,6 +108,8 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
     BlkioDeviceWriteIOps: throttles(r.deviceWriteIops),
     CpuPeriod: r.cpuPeriod ?? 0,
     CpuQuota: r.cpuQuota ?? 0,
+    CpuRealtimePeriod: 0,
+    CpuRealtimeRuntime: 0,
     CpusetCpus: r.cpusetCpus ?? '',
     CpusetMems: r.cpusetMems ?? '',
     Devices: config.devices.map((d) => ({
@@ -124,9 +126,20 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
     Ulimits: config.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
     ...mountSpecifications(config),
     Init: config.init,
+    ...ELSEWHERE,
     MaskedPaths: privileged ? null : maskedPaths,
     ReadonlyPaths: privileged ? null : readonlyPaths,
   }
+}
+
+/** What only other systems have; clients read it all the same. */
+const ELSEWHERE = {
+  ConsoleSize: [0, 0],
+  Isolation: '',
+  CpuCount: 0,
+  CpuPercent: 0,
+  IOMaximumIOps: 0,
+  IOMaximumBandwidth: 0,
 }
 
 /** Targets of the volumes without a name: the image's and those of `-v`. */
@@ -184,7 +197,7 @@ export function inspectContainer(context: EngineContext, config: ContainerConfig
       }),
       Tty: config.tty,
       OpenStdin: config.stdin,
-      StdinOnce: config.stdin,
+      StdinOnce: config.stdin && config.stdinOnce !== false,
       Env: config.env,
       Cmd: orNull(config.command),
       ...healthcheck(config),

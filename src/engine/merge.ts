@@ -249,6 +249,7 @@ export function mergeConfig(
     dnsOptions: [...(options.dnsOptions ?? [])],
     tty: options.tty ?? false,
     stdin: options.stdin ?? false,
+    ...(options.stdinOnce === false && { stdinOnce: false }),
     autoRemove: context.autoRemove,
     owned: context.owned,
     ...(context.owned && { owner: { pid: process.pid, startTime: thisStartTime() } }),

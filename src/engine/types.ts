@@ -148,6 +148,8 @@ export interface CreateOptions extends ResourceOptions, NetworkOptions {
   tty?: boolean
   /** Keep standard input open. */
   stdin?: boolean
+  /** The end of the first attached client's input is the end of the container's. Default true. */
+  stdinOnce?: boolean
   /** Remove the container when it exits. Default for `run` in the library: true when owned, false when detached. */
   autoRemove?: boolean
   /** Started again when it ends by itself. Not together with `autoRemove`, and only for a detached one. Default `no`. */
@@ -393,7 +395,7 @@ export interface Container {
   stats(): Promise<ContainerStats>
   summary(): Promise<ContainerSummary>
   /** What a client needs to know before it attaches. */
-  settings(): Promise<{ tty: boolean; stdin: boolean }>
+  settings(): Promise<{ tty: boolean; stdin: boolean; stdinOnce: boolean }>
   /**
    * Its processes, as the host's ps(1) shows them.
    *

@@ -173,6 +173,8 @@ export interface ContainerConfig {
   dnsOptions: string[]
   tty: boolean
   stdin: boolean
+  /** Absent: true. False: standard input outlives those who are attached to it. */
+  stdinOnce?: boolean
   autoRemove: boolean
   owned: boolean
   /** Owned: the process that it dies with. The start time tells it from a later one of the same pid. */

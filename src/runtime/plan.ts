@@ -76,7 +76,7 @@ export function planContainer(input: PlanInput): ProcessPlan {
     owned: config.owned,
     streams: input.streams,
     attachMask: input.attachMask,
-    stdinOnce: config.stdin && !config.tty && input.attachMask !== 0,
+    stdinOnce: config.stdin && config.stdinOnce !== false && !config.tty && input.attachMask !== 0,
     rows: input.rows,
     columns: input.columns,
     log: logPlan(config, paths),

@@ -19,7 +19,7 @@ export function call(socketPath: string, method: string, path: string, body?: un
     const isText = typeof body === 'string' || Buffer.isBuffer(body)
     const data = body === undefined ? undefined : isText ? body : JSON.stringify(body)
     const headers = {
-      ...(data !== undefined && { 'Content-Type': isText ? 'application/x-tar' : 'application/json' }),
+      ...(data !== undefined && { 'Content-Type': Buffer.isBuffer(body) ? 'application/x-tar' : 'application/json' }),
       ...(data !== undefined && { 'Content-Length': Buffer.byteLength(data) }),
     }
     const sent = request({ socketPath, method, path, headers, agent: false }, (response) => {

@@ -1,7 +1,8 @@
 import type { BuildError, BuildEvent, BuildOptions, CacheEntry, StepLimits } from '../../engine/build-types.js'
+import { isJubakoError } from '../../errors/index.js'
 import { familiarReference, parseReference, withDefaultTag } from '../../oci/reference.js'
 import type { Call } from '../call.js'
-import { ApiError, badRequest } from '../errors.js'
+import { ApiError, badRequest, messageOf } from '../errors.js'
 import { Fields } from '../fields.js'
 import { moment } from '../image-filters.js'
 import { JsonLines, LineError } from '../progress.js'
@@ -84,13 +85,15 @@ function options(call: Call): BuildOptions {
   if (remote === 'client-session') {
     throw new ApiError(501, 'BuildKit sessions are not supported: build with DOCKER_BUILDKIT=0')
   }
+  const tags = query.all('t').filter((it) => it !== '')
+  for (const tag of tags) parseReference(tag)
   const [dockerfile, target, platform] = [query.given('dockerfile'), query.given('target'), query.given('platform')]
   return {
     context: remote ?? { tar: call.body() },
     ...(dockerfile !== undefined && { dockerfile }),
     ...(target !== undefined && { target }),
     ...(platform !== undefined && { platform }),
-    tags: query.all('t').filter((it) => it !== ''),
+    tags,
     args: map(call, 'buildargs'),
     labels: map(call, 'labels'),
     noCache: query.bool('nocache'),
@@ -121,7 +124,10 @@ function classic(lines: JsonLines): (event: BuildEvent) => void {
 function inClassicWords(error: unknown): unknown {
   const code = (error as Partial<BuildError>).failed?.exitCode
   const command = /^process "(.*)" did not complete/s.exec((error as Error).message)?.[1]
-  if (code === undefined || command === undefined) return error
+  if (code === undefined || command === undefined) {
+    // Of a file that is missing in the context no client should think that the endpoint is.
+    return isJubakoError(error, 'ERR_JUBAKO_NOT_FOUND') ? new ApiError(500, messageOf(error)) : error
+  }
   return new LineError(code, `The command '${command}' returned a non-zero code: ${code}`)
 }
 

@@ -16,14 +16,14 @@ interface Attach extends SessionOptions {
 
 async function read(call: Call, container: Container): Promise<Attach> {
   const { query } = call
-  const { tty } = await container.settings()
+  const { tty, stdinOnce } = await container.settings()
   return {
     wanted: { stdin: query.bool('stdin'), stdout: query.bool('stdout'), stderr: query.bool('stderr') },
     logs: query.bool('logs'),
     stream: query.bool('stream'),
     keys: parseDetachKeys(query.text('detachKeys')),
     tty,
-    closesStdin: true,
+    closesStdin: stdinOnce && !tty,
   }
 }
 

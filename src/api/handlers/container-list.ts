@@ -8,12 +8,14 @@ export async function containerList(call: Call): Promise<void> {
   const limit = query.int('limit') ?? 0
   // A state that is asked for is looked for among all.
   const all = query.bool('all') || limit > 0 || ['status', 'exited', 'since', 'before'].some((it) => filters.has(it))
-  const visible = (await engine.containers({ all: true })).filter(({ labels }) => resident.sees(labels))
+  const listings = (await engine.listContainers()).filter(({ summary }) => resident.sees(summary.labels))
+  const visible = listings.map(({ summary }) => summary)
+  const byId = new Map(listings.map((it) => [it.summary.id, it]))
   const shown = all ? visible : visible.filter(({ state }) => RUNNING.has(state))
   const found = await filterContainers(shown, visible, filters, engine)
   const chosen = limit > 0 ? found.slice(0, limit) : found
   const now = Date.now()
-  const rows = chosen.map((it) => resident.shown(containerSummary(it, now)))
+  const rows = chosen.map((it) => resident.shown(containerSummary(byId.get(it.id)!, now)))
   if (query.bool('size')) {
     await Promise.all(
       rows.map(async (row, at) => {

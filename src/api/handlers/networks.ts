@@ -63,6 +63,7 @@ export async function networkCreate(call: Call): Promise<void> {
   const ipam = body.fields('IPAM')
   const [driver, ipv4, ipv6] = [body.string('Driver'), body.bool('EnableIPv4'), body.bool('EnableIPv6')]
   const ipamDriver = ipam.string('Driver')
+  if (PREDEFINED.has(name)) throw new ApiError(403, `operation is not permitted on predefined ${name} network`)
   const network = await call.engine.networks.create(name, {
     ...(driver && driver !== 'default' && { driver }),
     ...(ipv4 !== undefined && { ipv4 }),
@@ -78,18 +79,18 @@ export async function networkCreate(call: Call): Promise<void> {
   await call.reply.json(201, { Id: network.id, Warning: '' })
 }
 
+/** Docker forbids it rather than speaking of a conflict. */
+function forbidden(error: unknown): never {
+  if ((error as { code?: string }).code !== 'ERR_JUBAKO_CONFLICT') throw error
+  throw new ApiError(403, (error as Error).message)
+}
+
 export async function networkDelete(call: Call): Promise<void> {
   const { network } = await call.resident.network(call.params.id!)
   if (PREDEFINED.has(network.name)) {
     throw new ApiError(403, `${network.name} is a pre-defined network and cannot be removed`)
   }
-  try {
-    await network.remove()
-  } catch (error) {
-    // Docker forbids it rather than speaking of a conflict.
-    if ((error as { code?: string }).code !== 'ERR_JUBAKO_CONFLICT') throw error
-    throw new ApiError(403, (error as Error).message)
-  }
+  await network.remove().catch(forbidden)
   await call.reply.empty(204)
 }
 
@@ -97,7 +98,7 @@ export async function networkConnect(call: Call): Promise<void> {
   const body = await call.json('ConnectOptions', { required: true })
   const { network } = await call.resident.network(call.params.id!)
   const container = await call.resident.container(body.string('Container') ?? '')
-  await network.connect(container.id, endpoint(body.fields('EndpointConfig')))
+  await network.connect(container.id, endpoint(body.fields('EndpointConfig'))).catch(forbidden)
   await call.reply.empty(200)
 }
 

@@ -21,7 +21,7 @@ const cacheRow = (entry: CacheEntry): Record<string, unknown> => ({
 
 /** `GET /system/df`; `type` (since 1.42) leaves the other kinds out. */
 export async function systemUsage(call: Call): Promise<void> {
-  const { engine } = call
+  const { engine, resident } = call
   const asked = call.query.all('type')
   const unknown = asked.find((it) => !KINDS.includes(it))
   if (unknown !== undefined) throw badRequest(`unknown object type: ${unknown}`)
@@ -37,8 +37,15 @@ export async function systemUsage(call: Call): Promise<void> {
   }
   if (wants('container')) {
     const sizes = new Map(usage.images.map(({ id, size }) => [id, size]))
-    answer.Containers = usage.containers.map((container) => ({
-      ...containerSummary(container, Date.now()),
+    const seen = usage.containers.filter(({ labels }) => resident.sees(labels))
+    const listings = new Map((await engine.listContainers()).map((it) => [it.summary.id, it]))
+    answer.Containers = seen.map((container) => ({
+      ...resident.shown(
+        containerSummary(
+          { ...(listings.get(container.id) ?? { mounts: [], networks: {} }), summary: container },
+          Date.now(),
+        ),
+      ),
       SizeRw: container.size,
       SizeRootFs: container.size + (sizes.get(container.imageId) ?? 0),
     }))
@@ -51,12 +58,13 @@ export async function systemUsage(call: Call): Promise<void> {
   await call.reply.json(200, answer)
 }
 
-async function volumeRows({ engine }: Call, containers: readonly { mounts: string[] }[]): Promise<unknown[]> {
+async function volumeRows({ engine, resident }: Call, containers: readonly { mounts: string[] }[]): Promise<unknown[]> {
   const rows = []
-  for (const { name } of await engine.volumes.list()) {
-    const volume = await engine.volumes.get(name)
+  for (const { name, labels } of await engine.volumes.list()) {
+    if (!resident.sees(labels)) continue
+    const { volume, shape } = await resident.volume(name)
     const users = containers.filter(({ mounts }) => mounts.includes(name)).length
-    rows.push({ ...(await volume.inspect()), UsageData: { Size: await volume.size(), RefCount: users } })
+    rows.push({ ...shape, UsageData: { Size: await volume.size(), RefCount: users } })
   }
   return rows
 }

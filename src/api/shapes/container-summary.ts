@@ -1,4 +1,5 @@
 import { humanDuration } from '../../engine/duration.js'
+import type { ContainerListing } from '../../engine/listing.js'
 import type { ContainerSummary } from '../../engine/types.js'
 
 const healthText = ({ health }: ContainerSummary): string =>
@@ -26,7 +27,10 @@ export function statusText(container: ContainerSummary, now: number): string {
 }
 
 /** One element of `GET /containers/json`. */
-export function containerSummary(container: ContainerSummary, now: number): Record<string, unknown> {
+export function containerSummary(
+  { summary: container, mounts, networks }: ContainerListing,
+  now: number,
+): Record<string, unknown> {
   return {
     Id: container.id,
     Names: [`/${container.name}`],
@@ -44,7 +48,7 @@ export function containerSummary(container: ContainerSummary, now: number): Reco
     State: container.state,
     Status: statusText(container, now),
     HostConfig: { NetworkMode: container.networks[0] ?? 'none' },
-    NetworkSettings: { Networks: Object.fromEntries(container.networks.map((name) => [name, {}])) },
-    Mounts: [],
+    NetworkSettings: { Networks: networks },
+    Mounts: mounts,
   }
 }

@@ -148,6 +148,7 @@ export function createRequest(body: Fields): CreateRequest {
   if (entrypoint !== undefined && entrypoint.length > 0) {
     options.entrypoint = entrypoint.length === 1 && entrypoint[0] === '' ? [] : entrypoint
   }
+  if (body.bool('OpenStdin')) options.stdinOnce = body.bool('StdinOnce') ?? false
   const stopTimeout = body.int('StopTimeout')
   if (stopTimeout !== undefined) options.stopTimeout = stopTimeout
   Object.assign(options, networkOptions(body, host))
