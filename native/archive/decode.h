@@ -40,9 +40,9 @@ class Output {
 };
 
 /**
- * Decodes `source` into `output` until its end. With `kDetect` and `kAny` the first bytes decide; otherwise they must agree.
- * A gzip stream may have several members (RFC 1952, 2.2), a zstd stream several frames (RFC 8878, 3.1).
- * Returns false with `fault` set.
+ * Decodes `source` into `output` until its end. With `kDetect` and `kAny` the first bytes decide; otherwise they must
+ * agree. A gzip stream may have several members (RFC 1952, 2.2), a zstd stream several frames (RFC 8878, 3.1). Returns
+ * false with `fault` set.
  */
 bool decode(Source& source, Compression expected, Output& output, Fault& fault);
 

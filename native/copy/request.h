@@ -11,6 +11,7 @@ enum class Act : uint32_t {
   kMkdir = 2,   // make the target and what is missing above it
   kRead = 3,    // the bytes of one file
   kClamp = 4,   // no time in the target later than `latest`
+  kSearch = 5,  // path of a file in the target that has the bytes of `changes`
 };
 
 constexpr uint32_t kWildcards = 1;   // sources are patterns
@@ -33,7 +34,7 @@ struct Request {
   const char* target;
   const char* owner;  // "user[:group]"; empty: as the sources, or root with kNoOwner
   uint32_t mode;      // kKeep: as the sources
-  Bytes changes;      // ModeChange[]
+  Bytes changes;      // ModeChange[]; of a search what is looked for
   uint64_t latest;    // seconds since the epoch; all ones: any time
 
   bool read(Reader& r) {

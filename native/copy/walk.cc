@@ -1,6 +1,5 @@
 #include "walk.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -16,6 +15,7 @@
 #include "../mount/path.h"
 #include "../sys/fd.h"
 #include "../sys/linux.h"
+#include "directory_names.h"
 #include "paths.h"
 #include "patterns.h"
 
@@ -213,36 +213,6 @@ struct HardLink {
   ino_t inode;
   Directory* directory;
   char* name;
-};
-
-int compare_names(const void* a, const void* b) {
-  return strcmp(*static_cast<char* const*>(a), *static_cast<char* const*>(b));
-}
-
-// Names in a directory, sorted by their bytes.
-struct Names {
-  List<char*> list;
-  ~Names() {
-    for (char* name : list) free(name);
-  }
-  bool read(int directory) {
-    int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR* stream = fd < 0 ? nullptr : fdopendir(fd);
-    if (stream == nullptr) {
-      if (fd >= 0) close(fd);
-      return false;
-    }
-    errno = 0;
-    while (struct dirent* entry = readdir(stream)) {
-      if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-      list.push(strdup(entry->d_name));
-    }
-    int error = errno;
-    closedir(stream);
-    if (error != 0) return errno = error, false;
-    qsort(list.data(), list.size(), sizeof(char*), compare_names);
-    return true;
-  }
 };
 
 // A source that was found: the directory it is in, its name there, and its path from the root.
@@ -806,52 +776,6 @@ class Walk {
 
 bool walk(const Request& request, int root, int target, Pool& pool, Result& result, Fault& fault) {
   return Walk(request, root, target, pool, result, fault).run();
-}
-
-bool make_target(const Request& request, int target, Fault& fault) {
-  Owner owner;
-  if (!resolve_owner(target, request.owner, owner, fault)) return false;
-  Fd made(open_directories(target, request.target, owner, fault));
-  return static_cast<bool>(made);
-}
-
-bool read_file(const Request& request, int root, Text& contents, Fault& fault) {
-  Strings sources = request.sources;
-  const char* path = sources.next();
-  fault.at(path);
-  Fd fd(sys::open_at2(root, path, O_RDONLY | O_NONBLOCK, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS));
-  struct stat info;
-  if (!fd || fstat(fd.get(), &info) < 0) return fault.system("openat2", errno);
-  if (!S_ISREG(info.st_mode)) return fault.fail(FaultKind::kUnsupported, {"is no regular file"});
-  if (info.st_size > 512 * 1024) return fault.limit({"is too large: 512 KiB at most"});
-  char buffer[16 * 1024];
-  ssize_t n;
-  while ((n = read(fd.get(), buffer, sizeof buffer)) > 0 && contents.size() <= 512 * 1024)
-    contents.append(std::string_view(buffer, static_cast<size_t>(n)));
-  return n >= 0 || fault.system("read", errno);
-}
-
-bool clamp_times(int root, uint64_t latest, Fault& fault) {
-  Names names;
-  if (!names.read(root)) return fault.system("getdents64", errno);
-  struct timespec times[2] = {{static_cast<time_t>(latest), 0}, {static_cast<time_t>(latest), 0}};
-  for (char* name : names.list) {
-    struct stat info;
-    fault.at(name);
-    if (fstatat(root, name, &info, AT_SYMLINK_NOFOLLOW) < 0) return fault.system("newfstatat", errno);
-    if (S_ISDIR(info.st_mode)) {
-      Fd below(openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-      if (!below) return fault.system("openat", errno);
-      if (!clamp_times(below.get(), latest, fault)) return false;
-    }
-    if (static_cast<uint64_t>(info.st_mtim.tv_sec) >= latest && utimensat(root, name, times, AT_SYMLINK_NOFOLLOW) < 0)
-      return fault.system("utimensat", errno);
-  }
-  struct stat info;
-  if (fstat(root, &info) < 0) return fault.system("fstat", errno);
-  if (static_cast<uint64_t>(info.st_mtim.tv_sec) >= latest && futimens(root, times) < 0)
-    return fault.system("futimens", errno);
-  return true;
 }
 
 }  // namespace jubako::copy

@@ -24,6 +24,9 @@ bool make_target(const Request& request, int target, archive::Fault& fault);
 
 bool read_file(const Request& request, int root, archive::Text& contents, archive::Fault& fault);
 
+// Path of a file below `root` that has the bytes; empty: none has.
+bool search(Bytes wanted, int root, archive::Text& path, archive::Fault& fault);
+
 bool clamp_times(int root, uint64_t latest, archive::Fault& fault);
 
 }  // namespace jubako::copy

@@ -89,16 +89,20 @@ bool act(const copy::Request& request, const Roots& roots, copy::Pool& pool) {
   Fault fault;
   copy::Result result;
   bool ok = false;
-  if (request.act != copy::Act::kMkdir && request.act != copy::Act::kClamp && request.root >= roots.count) return false;
+  const bool on_target =
+      request.act == copy::Act::kMkdir || request.act == copy::Act::kClamp || request.act == copy::Act::kSearch;
+  if (!on_target && request.root >= roots.count) return false;
   int root = request.root < roots.count ? roots.list[request.root] : -1;
   switch (request.act) {
     case copy::Act::kDigest: ok = copy::walk(request, root, -1, pool, result, fault); break;
     case copy::Act::kCopy: ok = copy::walk(request, root, roots.target, pool, result, fault); break;
     case copy::Act::kMkdir: ok = copy::make_target(request, roots.target, fault); break;
     case copy::Act::kClamp: ok = copy::clamp_times(roots.target, request.latest, fault); break;
-    case copy::Act::kRead: {
+    case copy::Act::kRead:
+    case copy::Act::kSearch: {
       Text contents;
-      if (copy::read_file(request, root, contents, fault)) {
+      if (request.act == copy::Act::kRead ? copy::read_file(request, root, contents, fault)
+                                          : copy::search(request.changes, roots.target, contents, fault)) {
         send_frame(protocol::kResult, contents.data(), contents.size());
         return true;
       }

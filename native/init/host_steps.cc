@@ -134,7 +134,7 @@ bool lock(Supervisor& s, Reader& r, Failure& f) {
 // (src/engine/files-lock.ts).
 bool hold_files(Supervisor& s, Reader& r, Failure& f) {
   const char* path = r.text();
-  s.files.reset(sys::open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  s.files.reset(sys::open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   if (!s.files) return fail(f, errno, "open", path);
   while (flock(s.files.get(), LOCK_EX) < 0) {
     if (errno != EINTR) return fail(f, errno, "flock", path);
@@ -245,6 +245,7 @@ constexpr Act kActs[] = {
     {kCgroupMkdir, cgroup_mkdir},
     {kCgroupParents, cgroup_parents},
     {kCgroupWrite, cgroup_write},
+    {kNamespaces, make_namespaces},
     {kCgroupDevices, cgroup_devices},
     {kLock, lock},
     {kHoldFiles, hold_files},
@@ -342,7 +343,7 @@ bool run_sent_steps(Supervisor& s, const uint8_t* data, size_t size, Failure& f)
   undo->size = reverse.size;
   bool good = reader.ok() || fail(f, EPROTO, "plan", "malformed");
   if (good && !run_host_steps(s, StepList(Reader(act.data, act.size)), f)) {
-    run_exit_steps(s, StepList(Reader(reverse.data, reverse.size)));
+    if (!s.denied) run_exit_steps(s, StepList(Reader(reverse.data, reverse.size)));
     good = false;
   }
   if (!good || reverse.size == 0) {

@@ -29,7 +29,11 @@ namespace {
   child.use_terminal = s.plan.settings.streams[0] == Stream::kPty || s.plan.settings.streams[1] == Stream::kPty;
   for (int i = 0; i < 3; i++) child.stdio[i] = s.child_stdio[i];
   Failure failure;
-  run_child_steps(child, s.plan.child, failure);
+  failure.op = kNamespaces;
+  if (enter_namespaces(s.namespaces, failure)) {
+    failure.op = 0;
+    run_child_steps(child, s.plan.child, failure);
+  }
   if (send(status, &failure, sizeof failure, MSG_NOSIGNAL) < 0) _exit(126);
   _exit(127);
 }
@@ -42,7 +46,7 @@ bool start_child(Supervisor& s, Failure& f) {
   Fd cgroup;
   int pidfd = -1;
   struct clone_args arguments = {};
-  arguments.flags = CLONE_PIDFD | settings.clone_flags;
+  arguments.flags = CLONE_PIDFD | (settings.clone_flags & ~s.namespaces.flags);
   arguments.pidfd = reinterpret_cast<uint64_t>(&pidfd);
   arguments.exit_signal = SIGCHLD;
   if (*settings.into_cgroup) {
@@ -56,6 +60,8 @@ bool start_child(Supervisor& s, Failure& f) {
   long pid = sys::clone3(&arguments);
   if (pid < 0) return fail(f, errno, "clone3", settings.into_cgroup);
   if (pid == 0) child_main(s, theirs.get(), passed);
+  // They are the container's alone now; its next life gets others.
+  s.namespaces = {};
   s.pid = static_cast<pid_t>(pid);
   s.pidfd.reset(pidfd);
   s.status = ours.release();
@@ -66,6 +72,17 @@ bool start_child(Supervisor& s, Failure& f) {
   watch(s, s.pidfd.get(), EPOLLIN, &s.pidfd);
   watch(s, s.status, EPOLLIN, &s.status);
   return true;
+}
+
+// The plan; what needs no more than the container's name is done before it comes. The first failure is the plan's too.
+Bytes await_plan(Supervisor& s, Failure& f) {
+  for (;;) {
+    uint32_t type = 0;
+    Bytes frame = receive_frame(kControlFd, type, f);
+    if (frame.size == 0 || type == protocol::kPlan) return frame;
+    if (type != protocol::kPrepare) return fail(f, EPROTO, "plan", "frame"), Bytes();
+    if (!f.failed()) run_sent_steps(s, frame.data, frame.size, f);
+  }
 }
 
 // First of all: whatever fails from here on is told.
@@ -158,10 +175,18 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
   // Every mode below is meant as it is written.
   umask(0);
   Failure failure;
-  Bytes plan = receive_plan(kControlFd, failure);
-  if (plan.size == 0 && !failure.failed()) return 0;
-  bool ready = serve_control(s, failure) && !failure.failed() && decode_plan(plan.data, plan.size, s.plan, failure) &&
-               prepare(s, failure) && set_up(s, failure);
+  Bytes plan = await_plan(s, failure);
+  if (plan.size == 0 && !failure.failed()) {
+    run_undo_steps(s);
+    return 0;
+  }
+  // The plan says from now on how to clean up.
+  s.undo = nullptr;
+  bool prepared = !failure.failed();
+  Failure trouble;
+  bool ready = serve_control(s, trouble) && decode_plan(plan.data, plan.size, s.plan, trouble) && prepared &&
+               prepare(s, trouble) && set_up(s, trouble);
+  if (prepared) failure = trouble;
   for (bool again = ready; again;) {
     ready = live(s, failure);
     if (!ready) break;

@@ -48,6 +48,12 @@ struct Output {
 
 enum Timer { kLifeLimit, kBackOff, kProbe, kProbeTimeout, kStopTimeout, kPatience, kTimerCount };
 
+// Namespaces made for the first process before it exists (step kNamespaces).
+struct Namespaces {
+  uint64_t flags = 0;  // CLONE_NEW*
+  Fd network, ipc;
+};
+
 struct Health;
 // Steps for the container's end that came after its start.
 struct Undo {
@@ -62,7 +68,8 @@ struct Supervisor {
   int epoll = -1;
   int listener = -1;
   int lock = -1;
-  Fd files;             // lock of the writable layer, for one life
+  Fd files;  // lock of the writable layer, for one life
+  Namespaces namespaces;
   bool denied = false;  // another supervisor has the lock: what is there is its own
   Client clients[kMaxClients];
   Output outputs[2];
@@ -129,6 +136,11 @@ void input_event(Supervisor& s);
 void close_input(Supervisor& s);
 
 void close_streams(Supervisor& s);
+
+// namespaces.cc
+bool make_namespaces(Supervisor& s, Reader& r, Failure& f);
+// In the first process.
+bool enter_namespaces(const Namespaces& made, Failure& f);
 
 // host_steps.cc
 bool run_host_steps(Supervisor& s, StepList steps, Failure& f);

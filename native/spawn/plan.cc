@@ -86,7 +86,7 @@ bool decode_plan(const uint8_t* data, size_t size, Plan& plan, Failure& f) {
   return true;
 }
 
-Bytes receive_plan(int control, Failure& f) {
+Bytes receive_frame(int control, uint32_t& type, Failure& f) {
   constexpr uint32_t kMaxPlan = 16U << 20;
   auto receive = [&](void* to, size_t size) {
     ssize_t n;
@@ -96,11 +96,19 @@ Bytes receive_plan(int control, Failure& f) {
   };
   protocol::Header header;
   if (!receive(&header, sizeof header)) return {};
-  if (header.type != protocol::kPlan || header.length > kMaxPlan) return fail(f, EPROTO, "plan", "frame"), Bytes();
+  if (header.length > kMaxPlan) return fail(f, EPROTO, "plan", "frame"), Bytes();
   auto* data = static_cast<uint8_t*>(malloc(header.length));
   if (!data) return fail(f, ENOMEM, "malloc", "plan"), Bytes();
   if (!receive(data, header.length)) return {};
+  type = header.type;
   return {data, header.length};
+}
+
+Bytes receive_plan(int control, Failure& f) {
+  uint32_t type = 0;
+  Bytes plan = receive_frame(control, type, f);
+  if (plan.size > 0 && type != protocol::kPlan) return fail(f, EPROTO, "plan", "frame"), Bytes();
+  return plan;
 }
 
 const char* step_name(int op) {

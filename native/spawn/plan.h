@@ -115,8 +115,11 @@ struct Plan {
 
 bool decode_plan(const uint8_t* data, size_t size, Plan& plan, Failure& f);
 
-// Reads the frame that every control socket begins with. The bytes live as long as the process. Empty, without a
+// Reads one frame of the control socket before it is served. The bytes live as long as the process. Empty, without a
 // failure, when the starter went away or thought better of it.
+Bytes receive_frame(int control, uint32_t& type, Failure& f);
+
+// The frame that a worker's control socket begins with.
 Bytes receive_plan(int control, Failure& f);
 
 const char* step_name(int op);

@@ -31,10 +31,11 @@ enum Type : uint32_t {
   kKill = 68,        // i32 signal
   kWait = 69,        // nothing: send kStarted (if it did) and kExit
   kGetPidfd = 70,    // nothing
-  kPlan = 71,        // the first frame on the control socket: what to do
+  kPlan = 71,        // the first frame on the control socket but for kPrepare: what to do
   kStop = 72,        // i32 signal: as kKill, and it is not started again; ends a wait for the next start
   kSteps = 74,       // steps to run now, and their undoing; the answer is kFailed, with errno 0 if it worked
   kSubject = 75,     // text: what events are about from now on
+  kPrepare = 76,     // before the plan: steps to run at once, and their undoing if no plan comes
   kPolicy = 73,      // u32 RestartPolicy, u32 most restarts: from now on
 };
 

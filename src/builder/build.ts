@@ -202,6 +202,7 @@ class Build {
       limits: options.limits ?? {},
       epoch: epoch === undefined || epoch === '' ? undefined : Number(epoch),
       allowInsecure: options.allowInsecure ?? false,
+      allowSecretsInLayers: options.allowSecretsInLayers ?? false,
       keepFailed: options.onError === 'keep',
       mountNamespace: args.BUILDKIT_CACHE_MOUNT_NS === undefined ? '' : `${args.BUILDKIT_CACHE_MOUNT_NS}/`,
       hostname: args.BUILDKIT_SANDBOX_HOSTNAME ?? 'buildkitsandbox',

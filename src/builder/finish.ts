@@ -1,9 +1,12 @@
+import { existsSync, mkdirSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
 import { syncFileSystem } from '../native/index.js'
-import { chainIds, type DiffId, type ImageId } from '../oci/index.js'
+import { type ChainId, chainIds, type DiffId, type ImageId } from '../oci/index.js'
 import { INLINE_CACHE } from './exchange/config.js'
 import { inlineRecords } from './exchange/export.js'
 import type { BuildOptions } from './options.js'
 import { keyOf, type StageState } from './state.js'
+import { TreeSession } from './tree/session.js'
 import type { HashedLayer } from './types.js'
 import type { Work } from './work.js'
 
@@ -41,6 +44,7 @@ async function finishImage(state: StageState, options: BuildOptions, work: Work)
     }),
   )
   const diffIds = layers.map(({ diffId }) => diffId)
+  await provide(state, chainIds(diffIds), work)
   const inline = cacheTo.some(({ type }) => type === 'inline') || /^(1|true)$/i.test(args.BUILDKIT_INLINE_CACHE ?? '')
   if (inline) await Promise.all(work.hashing.values())
   const { os, architecture, variant } = state.platform
@@ -67,6 +71,33 @@ async function finishImage(state: StageState, options: BuildOptions, work: Work)
     tags,
     annotations,
   })
+}
+
+/**
+ * A layer that an image took from the cache is that image's, in its place of that image's stack. Another stack that has
+ * it too, as after `COPY --link`, gets a copy.
+ */
+async function provide(state: StageState, stack: readonly ChainId[], work: Work): Promise<void> {
+  for (const [i, layer] of state.layers.entries()) {
+    if (layer.kind !== 'step' || layer.record.chainId === undefined || layer.record.chainId === stack[i]) continue
+    const own = join(work.cache.layers, layer.record.layer, 'diff')
+    if (existsSync(own) || work.parts.images.layerPath(stack[i]!) !== undefined) continue
+    const copy = work.scratch.directory('again')
+    const source = work.cache.layerPath(layer.record)!
+    const session = new TreeSession([{ layers: [source] }], { layers: [], upper: copy, work: '' })
+    try {
+      await session.act({ act: 'copy', sources: [''], target: '/', intoTarget: true })
+    } finally {
+      await session.close()
+    }
+    mkdirSync(join(work.cache.layers, layer.record.layer), { recursive: true, mode: 0o700 })
+    try {
+      renameSync(copy, own)
+    } catch (error) {
+      // Another build was faster.
+      if (!/^(ENOTEMPTY|EEXIST)$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error
+    }
+  }
 }
 
 /** What the image holds now is on the disk: the records may say so. */

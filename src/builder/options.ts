@@ -44,6 +44,8 @@ export interface BuildOptions {
   limits?: StepLimits
   /** `RUN --security=insecure` may be used. */
   allowInsecure?: boolean
+  /** RUN steps may write the values of their secrets to files of the image. Default false: that fails the build. */
+  allowSecretsInLayers?: boolean
   /** Milliseconds that all of it may take. */
   timeout?: number
   signal?: AbortSignal

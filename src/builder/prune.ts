@@ -43,13 +43,14 @@ export async function cacheEntries(cache: StepCache, sizeOf: (path: string) => P
     const repeated = record.layer !== '' && seen.has(record.layer)
     seen.add(record.layer)
     if (repeated) continue
+    const path = record.layer === '' ? undefined : cache.layerPath(record)
     entries.push({
       id: record.key.slice(0, 25),
       kind: 'regular',
       description: record.description,
       createdAt: record.createdAt,
       lastUsedAt: record.lastUsedAt,
-      size: record.hashed?.fileBytes ?? 0,
+      size: record.hashed?.fileBytes ?? (path === undefined ? 0 : await sizeOf(path)),
       shared: record.chainId !== undefined && !existsSync(`${cache.layers}/${record.layer}/diff`),
       inUse: used.has(record.key),
     })

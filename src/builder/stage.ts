@@ -1,9 +1,10 @@
 import { type Dockerfile, type Instruction, parseTrigger, type Stage } from '../dockerfile/index.js'
 import { copyState, keyOf, type StageState } from './state.js'
-import { copyStep, workdirStep } from './steps/copy.js'
+import { copyStep } from './steps/copy.js'
 import { applyMetadata } from './steps/metadata.js'
 import { absoluteTarget } from './steps/paths.js'
 import { runStep } from './steps/run.js'
+import { workdirStep } from './steps/workdir.js'
 import { expandAt, isProxyArgument, Scope } from './variables.js'
 import { note, type Work } from './work.js'
 

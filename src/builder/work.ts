@@ -24,6 +24,7 @@ export interface Work {
   /** SOURCE_DATE_EPOCH in seconds. */
   epoch: number | undefined
   allowInsecure: boolean
+  allowSecretsInLayers: boolean
   keepFailed: boolean
   /** Names of cache mounts begin with it. */
   mountNamespace: string

@@ -38,7 +38,7 @@ export async function runStep(context: EngineContext, request: StepRequest): Pro
   context.cgroups.check(config.resources)
   const { store } = context
   adoptRoot(request, layers)
-  store.create(config, managedFiles(context, config), { mode: 0o755, uid: 0, gid: 0 })
+  store.create(config, { files: managedFiles(context, config), rootMode: 0o755 })
   const scratch = `${store.places.of(id).directory}/scratch`
   mkdirSync(scratch, { mode: 0o700 })
   const stepContext: EngineContext = Object.create(context, {
@@ -83,7 +83,7 @@ export async function openShell(
     autoRemove: true,
   })
   config.workdir = kept.workdir
-  context.store.create(config, managedFiles(context, config), { mode: 0o755, uid: 0, gid: 0 })
+  context.store.create(config, { files: managedFiles(context, config), rootMode: 0o755 })
   const container = new ContainerHandle(context, config)
   try {
     await container.start()

@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream'
 import { invalidArgument, JubakoError } from '../errors/index.js'
 import { AttachMask, Frame, FrameReader } from '../native/index.js'
 import {
+  type Beginning,
   type ContainerConfig,
   connectIfRunning,
   decodeExit,
@@ -63,6 +64,8 @@ export class ContainerHandle implements Container {
   constructor(
     private readonly context: EngineContext,
     private config: ContainerConfig,
+    /** Of one that has no record yet: its first start writes it. */
+    private beginning?: Beginning,
   ) {
     this.id = config.id
   }
@@ -86,9 +89,13 @@ export class ContainerHandle implements Container {
   async start(
     options: StartOptions & { signal?: AbortSignal | undefined; launch?: Launch | undefined } = {},
   ): Promise<void> {
-    this.#reload()
-    refuseRemoved(this.config)
-    const started = await startOnce(this.context, this.config, options, options.launch)
+    const { beginning } = this
+    this.beginning = undefined
+    if (beginning === undefined) {
+      this.#reload()
+      refuseRemoved(this.config)
+    }
+    const started = await startOnce(this.context, this.config, options, options.launch, beginning)
     if (started === undefined) return
     if (options.attach !== undefined) this.#event('attach')
     this.#started = started

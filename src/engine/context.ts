@@ -1,6 +1,6 @@
 import type { CgroupHost } from '../cgroups/index.js'
 import type { ImageStore } from '../images/index.js'
-import type { ProcessPlan } from '../native/index.js'
+import type { ProcessPlan, Step } from '../native/index.js'
 import type { NetworkConfig, NetworkStore } from '../network/index.js'
 import type { ContainerStore, VolumeStore } from '../runtime/index.js'
 import type { Events } from './events.js'
@@ -31,6 +31,8 @@ export interface EngineContext {
   cgroupParent: string
   /** Changes every plan before it is carried out: how tests make a step fail. */
   alterPlan: ((plan: ProcessPlan) => ProcessPlan) | undefined
+  /** Likewise what supervisors do before their plans come. */
+  alterPreparation: ((act: readonly Step[]) => readonly Step[]) | undefined
   /** Cgroup parents that were needed; removed when the engine closes, if they are empty. */
   cgroupParents: Set<string>
 }

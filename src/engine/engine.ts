@@ -2,11 +2,10 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Readable } from 'node:stream'
-import { setImmediate as immediate } from 'node:timers/promises'
 import { type CgroupHost, detectCgroups } from '../cgroups/index.js'
 import { isJubakoError, JubakoError } from '../errors/index.js'
 import { ImageStore, type ResolvedImage } from '../images/index.js'
-import { artefactPath, keepInitIn, type ProcessPlan } from '../native/index.js'
+import { artefactPath, keepInitIn, type ProcessPlan, type Step } from '../native/index.js'
 import { type ContainerConfig, type ContainerMount, ContainerStore, Places, VolumeStore } from '../runtime/index.js'
 import { type BuildApi, buildApi, buildLayers } from './build.js'
 import { ContainerHandle } from './container.js'
@@ -60,6 +59,7 @@ const defaultRunRoot = '/run/jubako'
 /** Options for tests: not part of the public interface. */
 export interface InternalOptions {
   alterPlan?: (plan: ProcessPlan) => ProcessPlan
+  alterPreparation?: (act: readonly Step[]) => readonly Step[]
 }
 
 /**
@@ -145,6 +145,7 @@ export class Engine {
       },
       cgroupParent: cgroupParentOf(runRoot),
       alterPlan: options.alterPlan,
+      alterPreparation: options.alterPreparation,
       cgroupParents: new Set(),
     }
     networks = new Networks(context, runRoot === defaultRunRoot)
@@ -191,6 +192,7 @@ export class Engine {
   ): Promise<Container> {
     return this.#create(image, command, options, {
       id: newId(),
+      starts: false,
       owned: false,
       autoRemove: options.autoRemove ?? false,
     })
@@ -205,6 +207,7 @@ export class Engine {
     try {
       container = await this.#create(image, command, options, {
         id,
+        starts: true,
         owned,
         autoRemove: owned || (options.autoRemove ?? false),
       })
@@ -213,8 +216,6 @@ export class Engine {
       throw error
     }
     try {
-      // Writing the record and making the plan are each well below a millisecond: others have their turn in between.
-      await immediate()
       await container.start({
         launch,
         ...(options.attach !== undefined && { attach: options.attach }),
@@ -329,7 +330,7 @@ export class Engine {
     image: string | Snapshot,
     command: readonly string[],
     options: CreateOptions,
-    kind: { id: string; owned: boolean; autoRemove: boolean },
+    kind: { id: string; starts: boolean; owned: boolean; autoRemove: boolean },
   ): Promise<ContainerHandle> {
     options.signal?.throwIfAborted()
     const { images } = this.#context
@@ -343,7 +344,6 @@ export class Engine {
             signal: options.signal,
           })
         : resolveSnapshot(this.#context, image.key)
-    await immediate()
     const network = await networkOf(this.#context, options)
     const held = await holdMounts(this.#context, kind.id, resolved, options)
     try {
@@ -360,6 +360,8 @@ export class Engine {
     options: CreateOptions,
     kind: {
       id: string
+      /** It is started at once. */
+      starts: boolean
       owned: boolean
       autoRemove: boolean
       mounts: ContainerMount[]
@@ -377,15 +379,19 @@ export class Engine {
       })
       cgroups.check(config.resources)
       try {
+        const beginning = { files: managedFiles(this.#context, config), rootMode: rootMode(resolved) }
         const create = () => {
           requireSnapshots(this.#context, config)
-          store.create(config, managedFiles(this.#context, config), rootOwner(resolved))
+          store.create(config, beginning)
         }
-        if (snapshotKeys(this.#context, config).length === 0) create()
-        else await images.snapshots.hold(create)
-        this.#context.events.container(config, 'create')
+        const snapshots = snapshotKeys(this.#context, config).length > 0
+        const later = kind.starts && kind.owned && !snapshots && config.mounts.every(({ type }) => type !== 'image')
+        if (later) store.names.claim(config.name, config.id)
+        else if (snapshots) await images.snapshots.hold(create)
+        else create()
+        if (!later) this.#context.events.container(config, 'create')
         options.onCreated?.(config.id)
-        return new ContainerHandle(this.#context, config)
+        return new ContainerHandle(this.#context, config, later ? beginning : undefined)
       } catch (error) {
         if (options.name !== undefined || attempt >= 10 || !isJubakoError(error, 'ERR_JUBAKO_CONFLICT')) throw error
       }
@@ -398,11 +404,9 @@ const imagesOf = (config: ContainerConfig) => config.mounts.flatMap((mount) => (
 const chainIdsOf = (config: ContainerConfig) => [config.chainId, ...imagesOf(config).map(({ chainId }) => chainId)]
 const imageIdsOf = (config: ContainerConfig) => [config.imageId, ...imagesOf(config).map(({ imageId }) => imageId)]
 
-function rootOwner(image: ResolvedImage): { mode: number; uid: number; gid: number } {
+function rootMode(image: ResolvedImage): number {
   const top = image.layers[0]
-  if (top === undefined) return { mode: 0o755, uid: 0, gid: 0 }
-  const { mode, uid, gid } = statSync(top)
-  return { mode, uid, gid }
+  return top === undefined ? 0o755 : statSync(top).mode & 0o7777
 }
 
 /** Stores that live side by side keep their cgroups apart, so that one never sweeps the other's. */

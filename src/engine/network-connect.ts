@@ -1,7 +1,7 @@
 /** Connecting running and stopped containers with networks, and the reverse. */
 import { renameSync, writeFileSync } from 'node:fs'
 import { JubakoError } from '../errors/index.js'
-import { encodeSteps, type Step } from '../native/index.js'
+import type { Step } from '../native/index.js'
 import {
   addressesOf,
   type Endpoint,
@@ -138,7 +138,7 @@ async function send(
   undo: readonly Step[],
 ): Promise<void> {
   const { socket } = context.store.places.of(config.id)
-  await runSteps(socket, encodeSteps(act), encodeSteps(undo), `cannot change the networks of container ${config.name}`)
+  await runSteps(socket, act, undo, `cannot change the networks of container ${config.name}`)
 }
 
 export async function disconnectContainer(

@@ -1,5 +1,5 @@
 import { isJubakoError } from '../errors/index.js'
-import type { ContainerConfig } from '../runtime/index.js'
+import type { Beginning, ContainerConfig } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
 import { type Launch, type Started, startContainer } from './start.js'
 import { untilGone } from './stop.js'
@@ -8,6 +8,7 @@ import type { StartOptions } from './types.js'
 /**
  * Starts a container that does not run. Of several that start it at once one does, and the others find it running.
  *
+ * @param beginning of one that nobody else can know of yet
  * @returns undefined when it runs already
  */
 export async function startOnce(
@@ -15,8 +16,10 @@ export async function startOnce(
   config: ContainerConfig,
   options: StartOptions,
   launch?: Launch,
+  beginning?: Beginning,
 ): Promise<Started | undefined> {
   const { store } = context
+  if (beginning !== undefined) return startContainer(context, config, options, launch, beginning)
   for (let attempt = 0; ; attempt++) {
     // A supervisor whose container has ended cleans up first.
     if (store.isEnding(config.id)) await untilGone(context, config.id)
@@ -25,7 +28,7 @@ export async function startOnce(
       return undefined
     }
     try {
-      return await startContainer(context, config, options, attempt === 0 ? launch : undefined)
+      return await startContainer(context, config, options, attempt === 0 ? launch : undefined, undefined)
     } catch (error) {
       if (!isLockedOut(error) || attempt === 5) throw error
     }

@@ -1,16 +1,19 @@
-import { rmSync, writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { setImmediate as immediate } from 'node:timers/promises'
+import type { CgroupPlan } from '../cgroups/index.js'
 import { isJubakoError } from '../errors/index.js'
 import { AttachMask, closeFd, InitProcess, openPipe, type StreamPlan } from '../native/index.js'
 import { allowAllDevices, defaultDeviceRules, parseDeviceCgroupRule } from '../oci/devices.js'
 import { overlay } from '../overlay/index.js'
 import {
+  type Beginning,
   type ContainerConfig,
   type ExitInfo,
+  type HostDevice,
   hostDevices,
   planContainer,
+  planPreparation,
   type Supervised,
   startSupervised,
   type VolumeRelease,
@@ -40,6 +43,7 @@ export class StdioPipes {
   readonly fds: number[] = []
   readonly streams: [StreamPlan, StreamPlan, StreamPlan] = [{ kind: 'null' }, { kind: 'null' }, { kind: 'null' }]
   readonly #ours: (number | null)[] = [null, null, null]
+  readonly #taken: Socket[] = []
 
   constructor(stdin: boolean) {
     for (let i = stdin ? 0 : 1; i < 3; i++) {
@@ -50,21 +54,26 @@ export class StdioPipes {
     }
   }
 
-  /** After the start: their ends are the container's alone now. */
+  /** Once the process exists that they were passed to: their other ends are its alone now. */
   take(): { stdin: Writable | null; stdout: Readable; stderr: Readable } {
     this.#closeTheirs()
     const [stdin, stdout, stderr] = this.#ours.splice(0)
-    const readable = (fd: number) => new Socket({ fd, readable: true, writable: false })
+    const open = (fd: number, readable: boolean) => {
+      const socket = new Socket({ fd, readable, writable: !readable })
+      this.#taken.push(socket)
+      return socket
+    }
     return {
-      stdin: stdin == null ? null : new Socket({ fd: stdin!, readable: false, writable: true }),
-      stdout: readable(stdout!),
-      stderr: readable(stderr!),
+      stdin: stdin == null ? null : open(stdin, false),
+      stdout: open(stdout!, true),
+      stderr: open(stderr!, true),
     }
   }
 
   abandon(): void {
     this.#closeTheirs()
     for (const fd of this.#ours.splice(0)) if (fd !== null) closeFd(fd)
+    for (const socket of this.#taken.splice(0)) socket.destroy()
   }
 
   #closeTheirs(): void {
@@ -159,17 +168,7 @@ function noteFailure(
   }
 }
 
-/** Makes the plan of a container's first process and carries it out. */
-export async function startContainer(
-  context: EngineContext,
-  config: ContainerConfig,
-  options: StartOptions,
-  early?: Launch,
-): Promise<Started> {
-  const { store, cgroups } = context
-  const paths = store.places.of(config.id)
-  const sources = await mountSources(context, config)
-  const devices = hostDevices(config)
+function planCgroup(context: EngineContext, config: ContainerConfig, devices: readonly HostDevice[]): CgroupPlan {
   const rules = config.privileged
     ? [allowAllDevices]
     : [
@@ -177,20 +176,59 @@ export async function startContainer(
         ...devices.map(({ rule }) => rule),
         ...config.deviceCgroupRules.map(parseDeviceCgroupRule),
       ]
-  const cgroup = cgroups.plan(config.id, config.resources, rules, {
+  const plan = context.cgroups.plan(config.id, config.resources, rules, {
     parent: config.cgroupParent ?? context.cgroupParent,
   })
-  for (const path of cgroup.parents) context.cgroupParents.add(path)
-  const attach = config.owned ? (config.tty ? {} : undefined) : options.attach
-  const mask = attachMask(attach, config.stdin, config.tty)
+  for (const path of plan.parents) context.cgroupParents.add(path)
+  return plan
+}
+
+/**
+ * Notes on the disk that it was started.
+ *
+ * @returns whether it was for the first time
+ */
+function noteStart({ store }: EngineContext, { id, owned }: ContainerConfig): boolean {
+  if (owned) return false
+  const first = !store.wasStarted(id)
+  store.markStarted(id, bootId())
+  if (store.wasStopped(id)) store.clearStopped(id)
+  return first
+}
+
+/**
+ * Makes the plan of a container's first process and carries it out.
+ *
+ * @param beginning of an owned container that has nothing but its name yet: its supervisor makes its directory, and its
+ * record is written while it is set up. Nobody else needs it before: if this process ends, so does the container.
+ */
+export async function startContainer(
+  context: EngineContext,
+  config: ContainerConfig,
+  options: StartOptions,
+  early: Launch | undefined,
+  beginning: Beginning | undefined,
+): Promise<Started> {
+  const { store } = context
+  const paths = store.places.of(config.id)
   const joins = await openJoins(context, config)
   const launch = early ?? new Launch(config, config.id, joins)
   const { pipes } = launch
-  const started = `${paths.directory}/started`
   let firstStart = false
   let before: ExitInfo | undefined
   let network: NetworkPlan | undefined
   try {
+    const removal = config.autoRemove
+      ? { trash: store.trashOf(config.id), names: store.places.names, volumes: volumeReleases(context, config) }
+      : null
+    // The supervisor takes the record away.
+    if (!config.owned) before = store.exitRecord(config.id)
+    const preparation = planPreparation({ config, paths, removal }, beginning)
+    launch.init.prepare(context.alterPreparation?.(preparation.act) ?? preparation.act, preparation.undo)
+    // What is decided here and what is encoded below are each a good part of a millisecond: others have their turn.
+    await immediate()
+    const sources = await mountSources(context, config)
+    const devices = hostDevices(config)
     network = await planNetwork(context, config)
     const plan = planContainer({
       config,
@@ -201,44 +239,37 @@ export async function startContainer(
         work: paths.work,
         volatile: config.autoRemove,
       }),
-      cgroup,
+      cgroup: planCgroup(context, config, devices),
       sources,
       devices,
       host: readHost(),
       streams: pipes?.streams ?? supervisedStreams(config),
-      attachMask: mask,
+      attachMask: attachMask(config.owned ? (config.tty ? {} : undefined) : options.attach, config.stdin, config.tty),
       rows: options.rows ?? 0,
       columns: options.columns ?? 0,
       joins: joins.map(({ kind, mode }, i) => ({ index: launch.firstJoin + i, flags: joinFlags[kind], what: mode })),
-      removal: config.autoRemove
-        ? { trash: store.trashOf(config.id), names: store.places.names, volumes: volumeReleases(context, config) }
-        : null,
+      removal,
+      created: beginning !== undefined,
       events: context.events.planOf(config),
       stopSignal: signalNumber(config.stopSignal),
       health: healthPlan(context, config),
       network,
       alter: context.alterPlan,
     })
-    if (!config.owned) {
-      firstStart = !store.wasStarted(config.id)
-      writeFileSync(started, bootId())
-      if (!firstStart) before = store.exitRecord(config.id)
-      if (store.wasStopped(config.id)) store.clearStopped(config.id)
-    }
-    // Deciding the plan and encoding it are each a good part of a millisecond: others have their turn in between.
-    await immediate()
-    const supervised = await startSupervised(launch.init, plan, `cannot start container ${config.name}`)
+    firstStart = noteStart(context, config)
+    const starting = startSupervised(launch.init, plan, `cannot start container ${config.name}`)
+    if (beginning !== undefined) store.saveStarted(config)
+    const [supervised, ends] = await Promise.all([starting, launch.init.spawned.then(() => pipes?.take())])
     if (network !== undefined) announceNetworks(context, config, network.run)
     tellMounts(context, config)
-    const ends = pipes?.take() ?? supervised.streams
-    return { supervised, stdin: ends.stdin, stdout: ends.stdout, stderr: ends.stderr }
+    return { supervised, ...(ends ?? supervised.streams) }
   } catch (error) {
     await launch.abandon()
     network?.abandon()
     const reason = networkError(context, config, network?.run, error)
     if (!config.owned && !store.isRunning(config.id)) {
       // As docker has it: what could not start is still `created`.
-      if (firstStart) rmSync(started, { force: true })
+      if (firstStart) store.clearStarted(config.id)
       noteFailure(context, config, before, reason)
     }
     throw reason

@@ -20,10 +20,10 @@ export interface Snapshot {
 }
 
 /** A container whose supervisor was killed, or that the end of the machine took along, has no exit record. */
-function lostExit(directory: string): ExitStatus {
+function lostExit(started: string): ExitStatus {
   let sameBoot = false
   try {
-    sameBoot = readFileSync(`${directory}/started`, 'utf8') === bootId()
+    sameBoot = readFileSync(started, 'utf8') === bootId()
   } catch {
     // never started
   }
@@ -76,7 +76,7 @@ export function snapshotOf(context: EngineContext, config: ContainerConfig): Sna
   }
   const nothing = { pid: 0, startedAt: null, finishedAt: null, restartCount: 0, error: '', ...removalOf(config) }
   if (!store.wasStarted(config.id)) return { state: 'created', exit: null, ...nothing }
-  return { state: 'exited', exit: lostExit(store.places.of(config.id).directory), ...nothing }
+  return { state: 'exited', exit: lostExit(store.places.of(config.id).started), ...nothing }
 }
 
 const isUp = (state: ContainerState): boolean => state === 'running' || state === 'paused'

@@ -50,16 +50,25 @@ export async function sweep(context: EngineContext): Promise<void> {
     await cgroup.remove()
   }
   await sweepNetworks(context)
-  for (const id of readdirSync(context.runRoot)) {
-    if (!/^[0-9a-f]{64}$/.test(id) || store.isRunning(id)) continue
-    // A supervisor of another process that is about to take its lock has a record already.
-    if (containers.has(id) || store.load(id) !== undefined) continue
-    await removeTree(`${context.runRoot}/${id}`)
-  }
+  await sweepRunDirectories(context, containers)
   await store.emptyTrash()
   await store.removeUnfinished(new Set(containers.keys()))
   await Promise.all(again.map((config) => startAgain(context, config)))
   if (booted) noteBoot(context)
+}
+
+async function sweepRunDirectories(
+  { store, runRoot }: EngineContext,
+  known: ReadonlyMap<string, unknown>,
+): Promise<void> {
+  const ids = readdirSync(runRoot).filter((id) => /^[0-9a-f]{64}$/.test(id) && !known.has(id) && !store.isRunning(id))
+  if (ids.length === 0) return
+  // A supervisor of another process that is about to take its lock has its name already.
+  const claimed = store.claimed()
+  for (const id of ids) {
+    if (claimed.has(id) || store.isRunning(id) || store.load(id) !== undefined) continue
+    await removeTree(`${runRoot}/${id}`)
+  }
 }
 
 /** Starts what lost its supervisor. A failure is in its record: it must not keep others from their work. */

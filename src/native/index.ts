@@ -7,6 +7,7 @@ export { linkIndex, Netlink, netlink } from './network.js'
 export {
   type EventPlan,
   encodePlan,
+  encodeStepLists,
   encodeSteps,
   type Field,
   type HealthPlan,

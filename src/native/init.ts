@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { addon, artefactPath } from './addon.js'
 import { isNativeFailure, nativeError } from './failure.js'
+import { encodeStepLists, type Step } from './plan.js'
 import { encodeFrame, Frame, FrameReader, socketFromFd } from './protocol.js'
 
 let directory: string | null = null
@@ -71,6 +72,11 @@ export class InitProcess {
       this.control.once('end', ended)
       this.control.once('close', ended)
     })
+  }
+
+  /** Has it run steps before its plan comes; if none comes, it runs those of `undo`. Its failure is the plan's. */
+  prepare(act: readonly Step[], undo: readonly Step[]): void {
+    this.send(Frame.prepare, encodeStepLists(act, undo))
   }
 
   /** Lets it begin. */

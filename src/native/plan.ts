@@ -121,6 +121,10 @@ export interface ProcessPlan {
 
 const magic = 0x314b424a
 
+/** Text up to this length is written character by character, which is faster than the call into C++. */
+const SHORT = 64
+
+/** Little endian, in one buffer that grows. */
 class Writer {
   #buffer: Buffer
   #size = 0
@@ -131,7 +135,8 @@ class Writer {
 
   u32(value: number): void {
     this.#room(4)
-    this.#size = this.#buffer.writeUInt32LE(value >>> 0, this.#size)
+    this.#put(this.#size, value)
+    this.#size += 4
   }
 
   u64(value: bigint): void {
@@ -140,26 +145,24 @@ class Writer {
   }
 
   text(value: string): void {
-    const room = value.length * 3
-    this.#room(room + 5)
-    const size = this.#buffer.write(value, this.#size + 4, 'utf8')
-    this.#buffer.writeUInt32LE(size, this.#size)
-    this.#size += 4 + size
-    this.#buffer[this.#size++] = 0
+    const start = this.begin()
+    this.#room(value.length * 3)
+    if (!this.#ascii(value)) this.#size += this.#buffer.write(value, this.#size, 'utf8')
+    this.end(start)
   }
 
   bytes(value: Uint8Array): void {
-    this.#room(value.length + 5)
-    this.#size = this.#buffer.writeUInt32LE(value.length, this.#size)
+    const start = this.begin()
+    this.#room(value.length)
     this.#buffer.set(value, this.#size)
     this.#size += value.length
-    this.#buffer[this.#size++] = 0
+    this.end(start)
   }
 
   field(value: Field): void {
-    if (typeof value === 'number') this.u32(value)
+    if (typeof value === 'string') this.text(value)
+    else if (typeof value === 'number') this.u32(value)
     else if (typeof value === 'bigint') this.u64(value)
-    else if (typeof value === 'string') this.text(value)
     else if (typeof value === 'boolean') this.u32(value ? 1 : 0)
     else if (value instanceof Uint8Array) this.bytes(value)
     else {
@@ -168,8 +171,58 @@ class Writer {
     }
   }
 
+  steps(list: readonly Step[]): void {
+    for (const step of list) {
+      this.u32(steps[step[0]])
+      const start = this.begin()
+      for (let i = 1; i < step.length; i++) this.field(step[i] as Field)
+      this.end(start)
+    }
+  }
+
+  /**
+   * Leaves room for a length.
+   *
+   * @returns what {@link end} takes
+   */
+  begin(): number {
+    this.#room(4)
+    const start = this.#size
+    this.#size += 4
+    return start
+  }
+
+  /** All since {@link begin} gets its length, and a NUL after it. */
+  end(start: number): void {
+    this.#room(1)
+    this.#put(start, this.#size - start - 4)
+    this.#buffer[this.#size++] = 0
+  }
+
   done(): Buffer {
     return this.#buffer.subarray(0, this.#size)
+  }
+
+  #put(at: number, value: number): void {
+    const buffer = this.#buffer
+    buffer[at] = value
+    buffer[at + 1] = value >>> 8
+    buffer[at + 2] = value >>> 16
+    buffer[at + 3] = value >>> 24
+  }
+
+  /** False, with nothing written, for what is long or not ASCII. */
+  #ascii(value: string): boolean {
+    if (value.length > SHORT) return false
+    const buffer = this.#buffer
+    const at = this.#size
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i)
+      if (code > 127) return false
+      buffer[at + i] = code
+    }
+    this.#size += value.length
+    return true
   }
 
   #room(size: number): void {
@@ -180,16 +233,26 @@ class Writer {
   }
 }
 
-/** A list of steps alone: for steps within a step, and for a running container. */
+/** A list of steps alone: for steps within a step. */
 export function encodeSteps(list: readonly Step[]): Buffer {
   const out = new Writer(8192)
-  for (const [name, ...fields] of list) {
-    const body = new Writer(256)
-    for (const field of fields) body.field(field)
-    out.u32(steps[name])
-    out.bytes(body.done())
-  }
+  out.steps(list)
   return out.done()
+}
+
+/** Lists of steps, each with its length: for a supervisor to run at once. */
+export function encodeStepLists(...lists: (readonly Step[])[]): Buffer {
+  const out = new Writer(4096)
+  encodeLists(out, lists)
+  return out.done()
+}
+
+function encodeLists(out: Writer, lists: readonly (readonly Step[])[]): void {
+  for (const list of lists) {
+    const start = out.begin()
+    out.steps(list)
+    out.end(start)
+  }
 }
 
 function encodeHealth(out: Writer, health: HealthPlan | null): void {
@@ -207,7 +270,7 @@ function encodeHealth(out: Writer, health: HealthPlan | null): void {
 
 /** The flat form that native/spawn/plan.cc reads. */
 export function encodePlan(plan: ProcessPlan): Buffer {
-  const out = new Writer(16384)
+  const out = new Writer(24 * 1024)
   out.u32(magic)
   out.u64(BigInt(plan.cloneFlags))
   out.text(plan.intoCgroup ?? '')
@@ -249,6 +312,6 @@ export function encodePlan(plan: ProcessPlan): Buffer {
   out.u64(BigInt(Math.round(plan.stopTimeout)))
   encodeHealth(out, plan.health)
   const { begin, host, beside, child, exit, end } = plan
-  for (const list of [begin, host, beside, child, exit, end]) out.bytes(encodeSteps(list))
+  encodeLists(out, [begin, host, beside, child, exit, end])
   return out.done()
 }

@@ -27,6 +27,7 @@ export const Frame = {
   policy: 73,
   steps: 74,
   subject: 75,
+  prepare: 76,
 } as const
 
 export const AttachMask = { stdin: 1, stdout: 2, stderr: 4 } as const

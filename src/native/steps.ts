@@ -13,6 +13,7 @@ export const steps = {
   'find-container': 11,
   log: 12,
   'cgroup-parents': 13,
+  namespaces: 14,
   'root-propagation': 20,
   'root-overlay': 21,
   'root-bind': 22,

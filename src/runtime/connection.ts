@@ -7,10 +7,12 @@ import {
   AttachMask,
   decodeFailure,
   encodeFrame,
+  encodeStepLists,
   Frame,
   FrameReader,
   type RestartPlan,
   RestartPolicyNumber,
+  type Step,
 } from '../native/index.js'
 import { setupError } from './setup-error.js'
 
@@ -242,11 +244,10 @@ export async function waitForExit(path: string, signal?: AbortSignal): Promise<E
  * @param undo what it does when they fail, or at the container's end
  * @throws JubakoError of the failed step, or ERR_JUBAKO_STATE when the container does not run
  */
-export async function runSteps(path: string, act: Uint8Array, undo: Uint8Array, what: string): Promise<void> {
+export async function runSteps(path: string, act: readonly Step[], undo: readonly Step[], what: string): Promise<void> {
   const socket = await connectIfRunning(path)
   const stopped = () => new JubakoError('ERR_JUBAKO_STATE', `${what}: it is not running`)
   if (socket === null) throw stopped()
-  const part = (bytes: Uint8Array) => Buffer.concat([int32(bytes.length), bytes, Buffer.alloc(1)])
   try {
     await new Promise<void>((resolve, reject) => {
       const reader = new FrameReader((type, payload) => {
@@ -258,7 +259,7 @@ export async function runSteps(path: string, act: Uint8Array, undo: Uint8Array, 
       socket.on('data', (chunk: Buffer) => reader.push(chunk))
       socket.on('error', () => {})
       socket.on('close', () => reject(stopped()))
-      socket.write(encodeFrame(Frame.steps, Buffer.concat([part(act), part(undo)])))
+      socket.write(encodeFrame(Frame.steps, encodeStepLists(act, undo)))
     })
   } finally {
     socket.destroy()

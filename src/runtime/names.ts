@@ -17,14 +17,25 @@ let own: string | undefined
 
 /** What a link says beside the id while its container's record is still being written. */
 function claimant(): string {
-  own ??= `${process.pid}:${startTime(process.pid)}`
+  own ??= `${process.pid.toString(36)}:${Number(startTime(process.pid)).toString(36)}`
   return own
 }
 
+const lives = (pid: string | undefined, started: string | undefined): boolean =>
+  pid !== undefined && Number(startTime(Number.parseInt(pid, 36))).toString(36) === started
+
 /**
- * Names of containers: a symbolic link each, to the id; while the container is made, to `<id>:<pid>:<start time>` of who
- * makes it. A name is taken when the record of its container has it, or while such a process lives. So whatever a crash
- * leaves is free again, and two that want a name at once are told apart by symlink(2).
+ * A container's id as a link has it. Shorter than in hexadecimal digits: with the claimant it still is less than the 60
+ * bytes that ext4 and others keep in the inode, where making and removing a link costs a quarter.
+ */
+export const linkTarget = (id: string): string => Buffer.from(id, 'hex').toString('base64url')
+const idOfTarget = (target: string): string => Buffer.from(target, 'base64url').toString('hex')
+
+/**
+ * Names of containers: a symbolic link each, to the id; while the container is made, and for the whole life of an owned
+ * one, with the pid and start time of who makes it. A name is taken when the record of its container has it, or while
+ * such a process lives. So whatever a crash leaves is free again, and two that want a name at once are told apart by
+ * symlink(2).
  */
 export class NameStore {
   constructor(
@@ -44,7 +55,7 @@ export class NameStore {
   claim(name: string, id: string): void {
     for (let attempt = 0; attempt < 3; attempt++) {
       try {
-        symlinkSync(`${id}:${claimant()}`, `${this.directory}/${name}`)
+        symlinkSync(`${linkTarget(id)}:${claimant()}`, `${this.directory}/${name}`)
         return
       } catch (error) {
         if (codeOf(error) !== 'EEXIST') throw error
@@ -64,9 +75,9 @@ export class NameStore {
 
   /** After {@link claim}: the record has the name now. */
   keep(name: string, id: string): void {
-    const temporary = `${this.directory}/.${id}:${claimant()}`
+    const temporary = `${this.directory}/.${id.slice(0, 12)}:${claimant()}`
     rmSync(temporary, { force: true })
-    symlinkSync(id, temporary)
+    symlinkSync(linkTarget(id), temporary)
     renameSync(temporary, `${this.directory}/${name}`)
   }
 
@@ -94,7 +105,7 @@ export class NameStore {
     for (const name of readdirSync(this.directory)) {
       const [temporary, pid, started] = name.startsWith('.') ? name.slice(1).split(':') : []
       if (temporary !== undefined) {
-        if (startTime(Number(pid)) !== started) rmSync(`${this.directory}/${name}`, { force: true })
+        if (!lives(pid, started)) rmSync(`${this.directory}/${name}`, { force: true })
         continue
       }
       const holder = this.#holder(name)
@@ -108,8 +119,8 @@ export class NameStore {
   #holder(name: string): { id: string; alive: boolean } | undefined {
     if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) return undefined
     try {
-      const [id, pid, started] = readlinkSync(`${this.directory}/${name}`).split(':')
-      return { id: id!, alive: pid !== undefined && startTime(Number(pid)) === started }
+      const [target, pid, started] = readlinkSync(`${this.directory}/${name}`).split(':')
+      return { id: idOfTarget(target!), alive: lives(pid, started) }
     } catch {
       return undefined
     }

@@ -7,8 +7,6 @@ export interface ContainerPaths {
   exit: string
   upper: string
   work: string
-  /** Held by whoever uses the writable layer. */
-  filesLock: string
   log: string
   hosts: string
   hostname: string
@@ -21,6 +19,8 @@ export interface ContainerPaths {
   /** One record for each process that exec started. */
   execs: string
   health: string
+  /** There since its first start; says in which life of the machine the last one was. */
+  started: string
   /** There since somebody stopped it by hand. */
   stopped: string
 }
@@ -49,7 +49,6 @@ export class Places {
       exit: `${directory}/exit.json`,
       upper: `${directory}/upper`,
       work: `${directory}/work`,
-      filesLock: `${directory}/files.lock`,
       log: `${directory}/log.json`,
       hosts: `${directory}/hosts`,
       hostname: `${directory}/hostname`,
@@ -60,6 +59,7 @@ export class Places {
       state: `${run}/state.json`,
       execs: `${run}/execs`,
       health: `${directory}/health.json`,
+      started: `${directory}/started`,
       stopped: `${directory}/stopped`,
     }
   }

@@ -12,6 +12,7 @@ import { boundingSet, type Capability, capabilityMask, resolveCapabilities } fro
 import type { Mount } from '../overlay/index.js'
 import { type ContainerConfig, ownsNetwork } from './config.js'
 import { Clone, rlimitNumbers } from './flags.js'
+import { linkTarget } from './names.js'
 import type { ContainerPaths } from './paths.js'
 import {
   cgroupMountSteps,
@@ -23,6 +24,7 @@ import {
   systemMountSteps,
 } from './plan-mounts.js'
 import type { MountSource } from './plan-volumes.js'
+import type { Beginning } from './store.js'
 
 /** What this host gives: read once by the engine. */
 export interface Host {
@@ -59,6 +61,8 @@ export interface PlanInput {
   stopSignal: number
   health: HealthPlan | null
   events: EventPlan | null
+  /** Its supervisor tells of its creation too. */
+  created: boolean
   /** What connects it with its networks. */
   network?: { host: readonly Step[]; beside: readonly Step[]; exit: readonly Step[] } | undefined
   /** Tests put failing steps in. */
@@ -95,8 +99,8 @@ export function planContainer(input: PlanInput): ProcessPlan {
     stopSignal: input.stopSignal,
     stopTimeout: config.stopTimeout < 0 ? -1 : config.stopTimeout * 1000,
     health: input.health,
-    begin: [...runSteps(paths), ...(input.network?.host ?? [])],
-    host: [['hold-files', paths.filesLock], ...cgroupParents(cgroup), ...cgroupBirth(cgroup)],
+    begin: [...(input.created ? [['event', '"create"'] as const] : []), ...(input.network?.host ?? [])],
+    host: [['hold-files', paths.directory], ...cgroupParents(cgroup), ...cgroupBirth(cgroup)],
     beside: [...(input.network?.beside ?? []), ...cgroupLimits(cgroup)],
     child: childSteps(input),
     exit: cgroup.remove.map((path): Step => ['cgroup-remove', path]),
@@ -122,14 +126,42 @@ function logPlan({ logDriver, log }: ContainerConfig, paths: ContainerPaths): Pr
   return { path: paths.log, maxSize: log.maxSize, maxFiles: log.maxFiles, compress: log.compress, attributes }
 }
 
-function runSteps(paths: ContainerPaths): Step[] {
-  return [
-    ['mkdir', paths.run, 0o700, true],
-    ['lock', paths.lock],
-    ['unlink', paths.exit],
-    ['listen', paths.socket],
-  ]
+/** What a supervisor does while its plan is still being made, and what it undoes if none comes. */
+export interface Preparation {
+  act: readonly Step[]
+  undo: readonly Step[]
 }
+
+/** @param beginning of a container that has no directory yet */
+export function planPreparation(
+  input: Pick<PlanInput, 'config' | 'paths' | 'removal'>,
+  beginning: Beginning | undefined,
+): Preparation {
+  const { config, paths } = input
+  let namespaces = ownsNetwork(config) ? Clone.newNetwork : 0
+  if (config.ipc === 'private') namespaces |= Clone.newIpc
+  return {
+    act: [
+      ...(beginning === undefined ? [] : beginSteps(paths, beginning)),
+      ['mkdir', paths.run, 0o700, true],
+      ['lock', paths.lock],
+      ...(beginning === undefined ? [['unlink', paths.exit] as const] : []),
+      ['listen', paths.socket],
+      // Making them takes longer than all else that clone3 does.
+      ...(namespaces === 0 ? [] : [['namespaces', BigInt(namespaces)] as const]),
+    ],
+    undo: [...(beginning === undefined ? [] : removeSteps(input)), ...runEndSteps(paths)],
+  }
+}
+
+const beginSteps = (paths: ContainerPaths, { files, rootMode }: Beginning): Step[] => [
+  ['mkdir', paths.directory, 0o700, false],
+  ['mkdir', paths.upper, rootMode, false],
+  ['mkdir', paths.work, 0o700, false],
+  ['write-file', paths.hosts, 0o644, files.hosts],
+  ['write-file', paths.hostname, 0o644, files.hostname],
+  ['write-file', paths.resolvConf, 0o644, files.resolvConf],
+]
 
 function cgroupParents(cgroup: CgroupPlan): Step[] {
   if (cgroup.parentWrites.length === 0) return []
@@ -228,27 +260,35 @@ function sysctls(config: ContainerConfig): Record<string, string> {
   }
 }
 
-function endSteps({ config, paths, removal, events, network }: PlanInput): Step[] {
+function endSteps(input: PlanInput): Step[] {
+  const { events, network, removal } = input
   return [
     ...(network?.exit ?? []),
-    // The name goes while the directory still says that it is taken.
-    ...(removal === null
-      ? []
-      : [
-          ['release-name', removal.names, paths.directory, config.name, config.id] as const,
-          ['remove-tree', paths.directory, removal.trash] as const,
-          ...removal.volumes.map(
-            ({ directory, trash }): Step =>
-              trash === null
-                ? ['unlink', `${directory}/users/${config.id}`]
-                : ['volume-release', directory, config.id, trash],
-          ),
-        ]),
+    ...removeSteps(input),
     ...(removal === null || events === null ? [] : [['event', '"destroy"'] as const]),
-    ['remove-tree', paths.execs, `${paths.execs}.gone`],
-    ['unlink', paths.state],
-    ['unlink', paths.socket],
-    ['unlink', paths.lock],
-    ['rmdir', paths.run],
+    ...runEndSteps(input.paths),
   ]
 }
+
+function removeSteps({ config, paths, removal }: Pick<PlanInput, 'config' | 'paths' | 'removal'>): Step[] {
+  if (removal === null) return []
+  return [
+    // The name goes while the directory still says that it is taken.
+    ['release-name', removal.names, paths.directory, config.name, linkTarget(config.id)],
+    ['remove-tree', paths.directory, removal.trash],
+    ...removal.volumes.map(
+      ({ directory, trash }): Step =>
+        trash === null
+          ? ['unlink', `${directory}/users/${config.id}`]
+          : ['volume-release', directory, config.id, trash],
+    ),
+  ]
+}
+
+const runEndSteps = (paths: ContainerPaths): Step[] => [
+  ['remove-tree', paths.execs, `${paths.execs}.gone`],
+  ['unlink', paths.state],
+  ['unlink', paths.socket],
+  ['unlink', paths.lock],
+  ['rmdir', paths.run],
+]

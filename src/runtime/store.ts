@@ -32,6 +32,13 @@ export interface ManagedFiles {
   resolvConf: string
 }
 
+/** What a new container's directory begins with. */
+export interface Beginning {
+  files: ManagedFiles
+  /** Of the upper layer's root, which is the container's root directory. */
+  rootMode: number
+}
+
 /**
  * Container records on disk: one directory per container, one symbolic link per name. Synchronous: each call is a
  * handful of system calls on small files.
@@ -59,14 +66,13 @@ export class ContainerStore {
   /**
    * @throws JubakoError ERR_JUBAKO_CONFLICT when the name is taken
    */
-  create(config: ContainerConfig, files: ManagedFiles, rootOwner: { mode: number; uid: number; gid: number }): void {
+  create(config: ContainerConfig, { files, rootMode }: Beginning): void {
     const paths = this.places.of(config.id)
     // The claim says that somebody is at work on the directory.
     this.names.claim(config.name, config.id)
     try {
       mkdirSync(paths.directory, { mode: 0o700 })
-      // The upper layer's root is the container's root directory.
-      mkdirSync(paths.upper, { mode: rootOwner.mode & 0o7777 })
+      mkdirSync(paths.upper, { mode: rootMode })
       mkdirSync(paths.work, { mode: 0o700 })
       writeFileSync(paths.hosts, files.hosts, { mode: 0o644 })
       writeFileSync(paths.hostname, files.hostname, { mode: 0o644 })
@@ -77,6 +83,19 @@ export class ContainerStore {
       rmSync(paths.directory, { recursive: true, force: true })
       this.names.release(config.name, config.id)
       throw error
+    }
+  }
+
+  /**
+   * The record of a container whose directory its supervisor has made. It may have ended and be removed by now.
+   *
+   * @see beginSteps
+   */
+  saveStarted(config: ContainerConfig): void {
+    try {
+      this.save(config)
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
     }
   }
 
@@ -192,7 +211,16 @@ export class ContainerStore {
   }
 
   wasStarted(id: string): boolean {
-    return existsSync(`${this.places.of(id).directory}/started`)
+    return existsSync(this.places.of(id).started)
+  }
+
+  /** @param boot tells this start of the machine from others */
+  markStarted(id: string, boot: string): void {
+    writeFileSync(this.places.of(id).started, boot)
+  }
+
+  clearStarted(id: string): void {
+    rmSync(this.places.of(id).started, { force: true })
   }
 
   /** Where the removed directory of a container waits for its deletion. */
@@ -222,6 +250,11 @@ export class ContainerStore {
     for (const name of readdirSync(this.places.trash)) {
       if (id === undefined || name.startsWith(`${id}-`)) await removeTree(`${this.places.trash}/${name}`)
     }
+  }
+
+  /** Ids that a living process is at work on: they need not have a record. */
+  claimed(): Set<string> {
+    return this.names.sweep()
   }
 
   /**

@@ -1,5 +1,7 @@
 import type { Test } from 'tap'
 import type { BuildError, BuildOptions, BuildResult } from '../../src/engine/build-types.js'
+import type { InternalOptions } from '../../src/engine/engine.js'
+import type { EngineOptions } from '../../src/index.js'
 import { finish, type TestEngine, testEngine } from './engine.js'
 
 export interface TestBuilder extends TestEngine {
@@ -11,8 +13,8 @@ export interface TestBuilder extends TestEngine {
 }
 
 /** An engine whose image `base` is busybox. */
-export async function testBuilder(t: Test): Promise<TestBuilder> {
-  const test = await testEngine(t)
+export async function testBuilder(t: Test, options: InternalOptions & EngineOptions = {}): Promise<TestBuilder> {
+  const test = await testEngine(t, options)
   const { engine, image } = test
   await engine.tag(image, 'base')
   const build: TestBuilder['build'] = async (dockerfileText, options = {}) => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { Engine, type InternalOptions } from '../../src/engine/engine.js'
-import type { Container, RunOptions } from '../../src/index.js'
+import type { Container, EngineOptions, RunOptions } from '../../src/index.js'
 import { busyboxImage } from '../fixtures/images.js'
 import { watchLeaks } from './leaks.js'
 
@@ -17,7 +17,7 @@ export interface TestEngine {
 }
 
 /** An engine on roots of its own with the busybox image. All is removed and checked for leaks when the test ends. */
-export async function testEngine(t: Test, options: InternalOptions = {}): Promise<TestEngine> {
+export async function testEngine(t: Test, options: InternalOptions & EngineOptions = {}): Promise<TestEngine> {
   const base = mkdtempSync(join(tmpdir(), 'jubako-test-'))
   const [root, runRoot] = [join(base, 'root'), join(base, 'run')]
   const engine = await Engine.open({ root, runRoot, ...options })

@@ -119,7 +119,7 @@ t.test('what is not there, and what was changed', async (t) => {
   const dest = folder(t)
   const one = await testBuilder(t)
   await one.build(TEXT, { context, cacheTo: [{ type: 'local', dest, mode: 'max' }] })
-  const two = await testBuilder(t)
+  const two = await testBuilder(t, { registry: { retry: { attempts: 1 } } })
   const missing = [
     { type: 'local' as const, src: join(dest, 'nowhere') },
     { type: 'registry' as const, ref: `${registry.address}/nothing:here` },

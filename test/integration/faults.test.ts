@@ -6,23 +6,30 @@ import { testEngine } from '../helpers/engine.js'
 
 const EDOM = 33
 
-/** The plan with a failing step after the first `index` steps of a list. */
-function failAt(plan: ProcessPlan, list: 'begin' | 'host' | 'beside' | 'child', index: number): ProcessPlan {
-  const steps = plan[list]
-  const failing: Step = ['fail', EDOM]
-  return { ...plan, [list]: [...steps.slice(0, index), failing, ...steps.slice(index)] }
-}
+const failing: Step = ['fail', EDOM]
+const failAt = (steps: readonly Step[], index: number): Step[] => [
+  ...steps.slice(0, index),
+  failing,
+  ...steps.slice(index),
+]
 
 t.test('each step of a full container', async (t) => {
   let alter: ((plan: ProcessPlan) => ProcessPlan) | undefined
-  const it = await testEngine(t, { alterPlan: (plan) => alter?.(plan) ?? plan })
-  const counts = { begin: 0, host: 0, beside: 0, child: 0 }
+  let prepare: ((act: readonly Step[]) => readonly Step[]) | undefined
+  const it = await testEngine(t, {
+    alterPlan: (plan) => alter?.(plan) ?? plan,
+    alterPreparation: (act) => prepare?.(act) ?? act,
+  })
+  const counts = { preparation: 0, host: 0, beside: 0, child: 0 }
   alter = (plan) => {
-    counts.begin = plan.begin.length
     counts.host = plan.host.length
     counts.beside = plan.beside.length
     counts.child = plan.child.length
     return plan
+  }
+  prepare = (act) => {
+    counts.preparation = act.length
+    return act
   }
   const options: RunOptions = {
     memory: 64 * 2 ** 20,
@@ -39,10 +46,11 @@ t.test('each step of a full container', async (t) => {
   const whole = await it.engine.run(it.image, ['true'], options)
   t.match(await whole.wait(), { exitCode: 0 })
   await whole.close()
-  t.ok(counts.begin >= 4 && counts.host >= 1 && counts.beside > 3 && counts.child > 40, JSON.stringify(counts))
-  for (const list of ['begin', 'host', 'beside', 'child'] as const) {
+  t.ok(counts.preparation > 8 && counts.host >= 1 && counts.beside > 3 && counts.child > 40, JSON.stringify(counts))
+  for (const list of ['preparation', 'host', 'beside', 'child'] as const) {
     for (let index = 0; index < counts[list]; index++) {
-      alter = (plan) => failAt(plan, list, index)
+      alter = (plan) => (list === 'preparation' ? plan : { ...plan, [list]: failAt(plan[list], index) })
+      prepare = (act) => (list === 'preparation' ? failAt(act, index) : act)
       for (const detached of [false, true]) {
         const error = await it.engine.run(it.image, ['true'], { ...options, detached, autoRemove: true }).then(
           () => undefined,
@@ -56,6 +64,7 @@ t.test('each step of a full container', async (t) => {
     t.pass(`all ${list} steps`)
   }
   alter = undefined
+  prepare = undefined
   t.same(await it.engine.containers({ all: true }), [])
   await it.checkLeaks()
 })

@@ -1,13 +1,14 @@
 // lanes: host vm
 // Names, limits and other processes' knowledge of a container, changed while it runs; and what meets what.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { type Container, Engine } from '../../src/index.js'
+import { tryFlock } from '../../src/native/index.js'
 import { file, tar } from '../fixtures/tar.js'
 import { collect, testEngine } from '../helpers/engine.js'
 import { until } from '../helpers/until.js'
@@ -163,7 +164,12 @@ t.test('who copies and who starts have the files in turn', async (t) => {
   const bytes = tar(file('copied', 'whole\n'))
   input.write(bytes.subarray(0, 700))
   const copying = container.copyIn('/', input)
-  const holds = async () => existsSync(join(it.root, 'containers', container.id, 'files.lock'))
+  const holds = async () => {
+    const fd = openSync(join(it.root, 'containers', container.id), 'r')
+    const free = tryFlock(fd, true)
+    closeSync(fd)
+    return !free
+  }
   await until(holds)
   let started = false
   const starting = container.start().then(() => {
@@ -282,6 +288,8 @@ t.test('a removal that is under way, one that failed, one that was broken off', 
 t.test('events say the name that a container has', async (t) => {
   const it = await testEngine(t)
   const container = await it.engine.run(it.image, sleeper, { name: 'before', detached: true, autoRemove: true })
+  // Not the start: it may be of this millisecond.
+  await sleep(2)
   const since = BigInt(Date.now()) * 1_000_000n
   await container.rename('after')
   await container.kill()

@@ -1,14 +1,4 @@
-import { createHash } from 'node:crypto'
-import {
-  closeSync,
-  createReadStream,
-  lstatSync,
-  openSync,
-  readdirSync,
-  rmdirSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, lstatSync, openSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import {
   cleanPath,
@@ -17,7 +7,6 @@ import {
   type InstructionOf,
   nearest,
   parseChmod,
-  parseGitReference,
 } from '../../dockerfile/index.js'
 import { isJubakoError } from '../../errors/index.js'
 import { keyOf, type StageState } from '../state.js'
@@ -26,6 +15,7 @@ import { MissingSource, TreeSession } from '../tree/session.js'
 import { expandAt, type Scope } from '../variables.js'
 import { append, cached, commit, draft, pathsOf, type Work } from '../work.js'
 import { isArchive, readStart } from './archives.js'
+import { type Fetched, fetchAll, isRemote, type Piece } from './fetch.js'
 import { absoluteTarget, relativeSource } from './paths.js'
 
 type Copy = InstructionOf<'copy' | 'add'>
@@ -42,8 +32,6 @@ interface Plan {
   request: Pick<TreeRequest, 'owner' | 'chmod' | 'excludes' | 'latest'>
   createdBy: string
 }
-
-const isRemote = (source: string) => /^https?:\/\//.test(source) || parseGitReference(source) !== undefined
 
 function planCopy(instruction: Copy, scope: Scope, token: string, workdir: string | undefined, work: Work): Plan {
   const { location } = instruction
@@ -148,6 +136,8 @@ export async function copyStep(
   work: Work,
 ): Promise<{ cached: boolean }> {
   const plan = planCopy(instruction, context.scope, context.token, state.config.WorkingDir, work)
+  // A linked copy is the same whatever lies below it.
+  const below = instruction.link ? 'link' : state.key
   const form = [
     instruction.kind,
     plan.sources,
@@ -162,12 +152,13 @@ export async function copyStep(
     plan.inline.flatMap(({ name, content }) => [name, content]),
   ] as const
   const source = await openSource(plan, context.stage, work)
+  const after = (key: string) => (instruction.link ? keyOf('linked', state.key, key) : keyOf('copied', key))
   try {
     const fast =
-      source.key === undefined || plan.remote.length > 0 ? undefined : keyOf('copy', state.key, source.key, ...form)
+      source.key === undefined || plan.remote.length > 0 ? undefined : keyOf('copy', below, source.key, ...form)
     const known = fast === undefined || context.noCache ? undefined : await cached(work, fast, state)
     if (fast !== undefined && known !== undefined) {
-      append(state, known, keyOf('copied', fast), plan.createdBy, work)
+      append(state, known, after(fast), plan.createdBy, work)
       return { cached: true }
     }
     const request = { ...plan.request, ...source.request, wildcards: true, parents: instruction.parents }
@@ -175,23 +166,23 @@ export async function copyStep(
       plan.sources.length === 0
         ? { digest: '', files: 0 }
         : await source.session.act({ act: 'digest', sources: plan.sources, ...request, owner: '' })
-    const fetched = await fetchAll(plan, work)
+    const fetched = await fetchAll(plan.remote, instruction, work)
     const slow = keyOf(
       'copy',
-      state.key,
+      below,
       content.digest,
       fetched.map(({ digest }) => digest),
       ...form,
     )
     const found = context.noCache ? undefined : await cached(work, slow, state)
     if (found !== undefined) {
-      append(state, found, keyOf('copied', fast ?? slow), plan.createdBy, work)
+      append(state, found, after(fast ?? slow), plan.createdBy, work)
       return { cached: true }
     }
     const made = await makeCopy(plan, source, state, request, content.files > 0, fetched, work)
     const keys = fast === undefined ? [slow] : [slow, fast]
     const done = await commit(work, made, keys, 'copy', instruction.original)
-    append(state, done, keyOf('copied', fast ?? slow), plan.createdBy, work)
+    append(state, done, after(fast ?? slow), plan.createdBy, work)
     return { cached: false }
   } catch (error) {
     throw explained(error, plan, work)
@@ -211,7 +202,7 @@ async function makeCopy(
 ) {
   const made = draft(work, 'copy')
   const { instruction, target, intoTarget } = plan
-  const layers = pathsOf(work, state)
+  const layers = instruction.link ? [] : pathsOf(work, state)
   const roots: TreeRoot[] = [source.root]
   const acts: TreeRequest[] = []
   const place = { target, intoTarget }
@@ -267,12 +258,6 @@ async function makeCopy(
   return made
 }
 
-interface Piece {
-  path: string
-  names: string[]
-  archive: boolean
-}
-
 /** ADD of local files: archives are unpacked, everything else is copied. */
 async function unpackSource(path: string, source: Source, request: Partial<TreeRequest>, work: Work): Promise<Piece[]> {
   const here = work.scratch.directory('add')
@@ -318,63 +303,6 @@ async function unpackSource(path: string, source: Source, request: Partial<TreeR
   return pieces
 }
 
-interface Fetched extends Piece {
-  digest: string
-}
-
-/** Files of the network that ADD names. */
-async function fetchAll(plan: Plan, work: Work): Promise<Fetched[]> {
-  return Promise.all(plan.remote.map((source) => fetchOne(source, plan, work)))
-}
-
-async function fetchOne(source: string, plan: Plan, work: Work): Promise<Fetched> {
-  const { checksum, keepGitDir, unpack } = plan.instruction
-  const git = parseGitReference(source)
-  const path = work.scratch.directory('fetched')
-  if (git !== undefined) {
-    const commitId = await work.parts.clone(
-      { remote: git.remote, ref: git.ref, keepGitDir: keepGitDir ?? git.keepGitDir ?? false },
-      path,
-      work.signal,
-    )
-    const expected = checksum ?? git.checksum
-    if (expected !== undefined && !commitId.startsWith(expected)) {
-      throw new Error(`expected checksum to match ${expected}, got ${commitId}`)
-    }
-    return {
-      path,
-      names: [git.subdirectory ?? ''],
-      archive: false,
-      digest: keyOf('git', commitId, git.subdirectory ?? ''),
-    }
-  }
-  const name = basename(new URL(source).pathname) || '__unnamed__'
-  const file = join(path, name)
-  const { modified } = await work.parts.download(source, file, work.signal)
-  if (modified !== undefined) utimesSync(file, modified / 1000, modified / 1000)
-  const digest = await fileDigest(file)
-  if (checksum !== undefined && checksum !== `sha256:${digest}`) {
-    throw new Error(`digest mismatch ${source}: expected ${checksum}, got sha256:${digest}`)
-  }
-  if (unpack === true && isArchive(readStart(file))) {
-    const target = work.scratch.directory('unpacked')
-    const fd = openSync(file, 'r')
-    try {
-      await work.parts.unpack({ fd, target, compression: 'any', signal: work.signal })
-    } finally {
-      closeSync(fd)
-    }
-    return { path: target, names: [''], archive: true, digest }
-  }
-  return { path, names: [name], archive: false, digest }
-}
-
-async function fileDigest(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
-  return hash.digest('hex')
-}
-
 /** Says what was looked for, and what was probably meant. */
 function explained(error: unknown, plan: Plan, work: Work): unknown {
   const { location, kind, from } = plan.instruction
@@ -401,33 +329,4 @@ function explained(error: unknown, plan: Plan, work: Work): unknown {
   if (error instanceof Error)
     return new DockerfileError(`${kind.toUpperCase()}: ${error.message}`, location, { cause: error })
   return error
-}
-
-/** WORKDIR: the directory is made when it is missing. */
-export async function workdirStep(
-  path: string,
-  state: StageState,
-  noCache: boolean,
-  work: Work,
-): Promise<{ cached: boolean }> {
-  state.config.WorkingDir = path
-  const key = keyOf('workdir', state.key, path)
-  const createdBy = `WORKDIR ${path}`
-  const found = noCache ? undefined : await cached(work, key, state)
-  if (found !== undefined) {
-    append(state, found, found.layer === undefined ? state.key : key, createdBy, work)
-    return { cached: true }
-  }
-  const made = draft(work, 'workdir')
-  const session = new TreeSession([], { layers: pathsOf(work, state), upper: made.upper, work: made.work })
-  try {
-    await session.act({ act: 'mkdir', target: path })
-  } finally {
-    await session.close()
-  }
-  const empty = readdirSync(made.upper).length === 0
-  if (empty) rmdirSync(made.upper)
-  const done = await commit(work, empty ? { upper: '', work: '' } : made, [key], 'workdir', createdBy)
-  append(state, done, empty ? state.key : key, createdBy, work)
-  return { cached: false }
 }

@@ -61,7 +61,7 @@ export function encodeRoots(roots: readonly TreeRoot[], target: TreeTarget | und
   return out.u32(1).texts(target.layers).text(target.upper).text(target.work).done()
 }
 
-const acts = { digest: 0, copy: 1, mkdir: 2, read: 3, clamp: 4 } as const
+const acts = { digest: 0, copy: 1, mkdir: 2, read: 3, clamp: 4, search: 5 } as const
 const flags = { wildcards: 1, parents: 2, intoTarget: 4, noOwner: 8 } as const
 const actions = { '=': 0, '+': 1, '-': 2 } as const
 const keep = 0xffffffff
@@ -86,6 +86,8 @@ export interface TreeRequest {
   /** `user[:group]`, looked up in the target. */
   owner?: string
   chmod?: ChmodOption | undefined
+  /** Of a search: the bytes that are looked for. */
+  wanted?: Buffer
   /** Seconds since the epoch: later times become this. */
   latest?: number | undefined
 }
@@ -104,7 +106,7 @@ export function encodeRequest(request: TreeRequest): Buffer {
     .text(request.target ?? '')
     .text(request.owner ?? '')
     .u32(chmod !== undefined && 'mode' in chmod ? chmod.mode : keep)
-    .bytes(encodeChanges(chmod))
+    .bytes(request.wanted ?? encodeChanges(chmod))
     .u64(request.latest === undefined ? -1n : BigInt(request.latest))
     .done()
 }

@@ -77,6 +77,11 @@ export class TreeSession {
     }
   }
 
+  /** Path of a file in the target that has some bytes in it; undefined: none has. */
+  async search(wanted: Buffer): Promise<string | undefined> {
+    return (await this.#ask({ act: 'search', wanted })).toString('utf8') || undefined
+  }
+
   async close(): Promise<void> {
     this.#init.abandon()
     await this.#init.exited

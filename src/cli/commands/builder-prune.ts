@@ -6,35 +6,36 @@ import { confirm } from '../io/confirm.js'
 import { parseDuration } from '../values/duration.js'
 import type { Filter } from '../values/filter.js'
 
-/** Whether an entry is what a filter names. */
-function matches(entry: CacheEntry, { name, value, negated }: Filter): boolean {
-  return test(entry, name, value) !== negated
+type Test = (entry: CacheEntry) => boolean
+
+const before = (time: number): Test => {
+  if (Number.isNaN(time)) throw new Error('no time')
+  return (entry) => entry.lastUsedAt <= time
 }
 
-function test(entry: CacheEntry, name: string, value: string): boolean {
-  switch (name) {
-    case 'until': {
-      const time = /^[\d.]+[a-zµ]/.test(value) ? Date.now() - parseDuration(value) / 1e6 : Date.parse(value)
-      if (Number.isNaN(time)) throw new UsageError(`invalid filter until=${value}`, 'builder prune')
-      return entry.lastUsedAt <= time
-    }
-    case 'unused-for':
-      return entry.lastUsedAt <= Date.now() - parseDuration(value) / 1e6
-    case 'id':
-      return entry.id.startsWith(value)
-    case 'type':
-      return entry.kind === value
-    case 'description':
-      return entry.description.includes(value)
-    case 'inuse':
-      return entry.inUse
-    case 'shared':
-      return entry.shared
-    default:
-      throw new UsageError(
-        `invalid filter '${name}' (use until, unused-for, id, type, description, inuse, shared)`,
-        'builder prune',
-      )
+const isTrue = (value: string) => !/^(0|f|false)$/i.test(value)
+
+const FILTERS: Readonly<Record<string, (value: string) => Test>> = {
+  until: (value) => before(/^[\d.]+[a-zµ]/.test(value) ? Date.now() - parseDuration(value) : Date.parse(value)),
+  'unused-for': (value) => before(Date.now() - parseDuration(value)),
+  id: (value) => (entry) => entry.id.startsWith(value),
+  type: (value) => (entry) => entry.kind === value,
+  description: (value) => (entry) => entry.description.includes(value),
+  inuse: (value) => (entry) => entry.inUse === isTrue(value),
+  shared: (value) => (entry) => entry.shared === isTrue(value),
+  private: (value) => (entry) => entry.shared !== isTrue(value),
+}
+
+function testOf({ name, value, negated }: Filter): Test {
+  const make = Object.hasOwn(FILTERS, name) ? FILTERS[name] : undefined
+  if (make === undefined) {
+    throw new UsageError(`invalid filter '${name}' (use ${Object.keys(FILTERS).join(', ')})`, 'builder prune')
+  }
+  try {
+    const test = make(value)
+    return (entry) => test(entry) !== negated
+  } catch {
+    throw new UsageError(`invalid filter ${name}=${value}`, 'builder prune')
   }
 }
 
@@ -56,12 +57,12 @@ export const command: Command = {
     const all = flags.bool('all')
     const warning = all ? 'This will remove all build cache.' : 'This will remove all dangling build cache.'
     if (!flags.bool('force') && !(await confirm(warning, context))) return EXIT.ok
-    const filters = flags.list<Filter>('filter')
+    const filters = flags.list<Filter>('filter').map(testOf)
     const keepStorage = flags.value<number>('keep-storage')
     const engine = await context.engine()
     const { deleted, reclaimed } = await engine.build.prune({
       all,
-      filter: (entry) => filters.every((filter) => matches(entry, filter)),
+      filter: (entry) => filters.every((test) => test(entry)),
       ...(keepStorage !== undefined && { keepStorage }),
     })
     if (deleted.length > 0)

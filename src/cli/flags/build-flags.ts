@@ -14,7 +14,7 @@ function noAttestation(text: string): false {
 /** Flags of `build`: docker's, BuildKit's, and a few of our own. */
 export const buildFlags: readonly FlagRow[] = [
   ['', 'add-host', 'list', 'Add a host to /etc/hosts of RUN steps (host:ip)'],
-  ['', 'allow', 'stringSlice', 'Allow what is not allowed by itself (security.insecure)'],
+  ['', 'allow', 'stringSlice', 'Allow what is not allowed by itself (security.insecure, secrets.in-layers)'],
   ['', 'annotation', 'list', 'Add an annotation to the manifest of the image (key=value)'],
   ['', 'attest', 'list', 'Attestations', refused('attestations are not made')],
   ['', 'build-arg', 'list', 'Set an ARG (NAME=value, or NAME for the value of the environment)'],

@@ -43,7 +43,8 @@ export function parseSsh(text: string, lookup: Lookup): [id: string, socket: str
 }
 
 export interface OutputOption {
-  type: 'local' | 'tar' | 'docker' | 'oci' | 'image'
+  /** `cacheonly`: nothing but the cache. */
+  type: 'local' | 'tar' | 'docker' | 'oci' | 'image' | 'cacheonly'
   /** Path; `-` is standard output. */
   dest: string | undefined
   /** Names for the image. */
@@ -51,7 +52,7 @@ export interface OutputOption {
   push: boolean
 }
 
-const TYPES = ['local', 'tar', 'docker', 'oci', 'image', 'registry']
+const TYPES = ['local', 'tar', 'docker', 'oci', 'image', 'registry', 'cacheonly']
 
 /** One `--output`: `type=...,dest=...`, or a folder, or `-` for an archive on standard output. */
 export function parseOutput(text: string): OutputOption {
@@ -65,7 +66,8 @@ export function parseOutput(text: string): OutputOption {
     else if (key === 'push') output.push = value === 'true'
     else throw new Error(`unexpected key '${key}' in '${text}'`)
   }
-  if (!TYPES.includes(type)) throw new Error(`unsupported output type ${type === '' ? 'is required' : type}`)
+  if (!TYPES.includes(type))
+    throw new Error(type === '' ? 'type is required for output' : `unsupported output type ${type}`)
   if (type === 'registry') output.push = true
   else output.type = type as OutputOption['type']
   if (output.type === 'local' && output.dest === undefined) throw new Error('dest is required for local output')
