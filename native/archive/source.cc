@@ -26,7 +26,7 @@ Span Source::peek(size_t wanted, Fault& fault) {
       end_ += static_cast<size_t>(count);
       total_.fetch_add(static_cast<uint64_t>(count), std::memory_order_relaxed);
     } else if (count == 0) {
-      ended_ = true;
+      ended_ = growth_ == nullptr || !growth_->more(bytes_read());
     } else if (errno == EAGAIN) {
       pollfd waiting{fd_, POLLIN, 0};
       poll(&waiting, 1, -1);

@@ -9,13 +9,23 @@
 
 namespace jubako::archive {
 
+/** Tells of a file that somebody is still writing. */
+class Growth {
+ public:
+  /** Waits until the file has more than `have` bytes; false when it is complete, or nobody writes any more. */
+  virtual bool more(uint64_t have) = 0;
+
+ protected:
+  ~Growth() = default;
+};
+
 /** Buffered reads of a descriptor of any kind: a file, or a pipe that a download still fills. */
 class Source {
  public:
   static constexpr size_t kBufferSize = size_t{256} << 10;
 
-  /** `expected` is the size of the whole input when it is known, else 0. */
-  Source(int fd, uint64_t expected) : fd_(fd), expected_(expected) {}
+  /** `expected` is the size of the whole input when it is known, else 0. `growth`: of a file that is still written. */
+  Source(int fd, uint64_t expected, Growth* growth) : fd_(fd), expected_(expected), growth_(growth) {}
 
   /** Allocates the buffer. */
   bool open();
@@ -32,6 +42,7 @@ class Source {
  private:
   int fd_;
   uint64_t expected_;
+  Growth* growth_;
   uint8_t* buffer_ = nullptr;
   size_t start_ = 0;
   size_t end_ = 0;

@@ -20,7 +20,8 @@ constexpr uint64_t kProgressStep = uint64_t{4} << 20;
 }  // namespace
 
 struct Unpack::State {
-  explicit State(const UnpackRequest& wanted) : request(wanted), source(wanted.blob, wanted.compressed_size) {}
+  explicit State(const UnpackRequest& wanted)
+      : request(wanted), source(wanted.blob, wanted.compressed_size, wanted.growth) {}
   const UnpackRequest request;
   Gate gate;
   Ring ring;

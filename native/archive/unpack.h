@@ -19,6 +19,8 @@ struct UnpackRequest {
   Limits limits;
   Barriers barriers;
   Placement placement = {};
+  /** Of a blob that is a file still being written; outlives the run. */
+  Growth* growth = nullptr;
 };
 
 struct UnpackResult {

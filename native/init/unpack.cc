@@ -33,8 +33,33 @@ class Reporter : public archive::UnpackObserver {
   void implicit(std::string_view path) override { send_frame(protocol::kImplicit, path.data(), path.size()); }
 };
 
+// What the starter says of a blob that it is still writing.
+class ControlGrowth : public archive::Growth {
+ public:
+  explicit ControlGrowth(uint64_t whole) : whole_(whole) {}
+  bool more(uint64_t have) override {
+    while (there_ <= have) {
+      if (have >= whole_) return false;
+      struct {
+        protocol::Header header;
+        uint64_t bytes;
+      } frame = {};
+      const ssize_t size = recv(kControlFd, &frame, sizeof frame, MSG_WAITALL);
+      if (size < 0 && errno == EINTR) continue;
+      if (size != sizeof frame || frame.header.type != protocol::kGrown) return false;
+      there_ = frame.bytes;
+    }
+    return true;
+  }
+
+ private:
+  uint64_t whole_;
+  uint64_t there_ = 0;
+};
+
 struct Orders {
   archive::Compression compression;
+  bool growing;
   uint64_t compressed_size;
   archive::Limits limits;
   archive::Barriers barriers;
@@ -52,6 +77,7 @@ bool read_orders(Orders& orders, Failure& f) {
   orders.limits = {r.u64(), r.u64(), r.u64(), r.u64()};
   orders.barriers.jail = r.u32() != 0;
   orders.barriers.beneath = r.u32() != 0;
+  orders.growing = r.u32() != 0;
   return r.ok() || fail(f, EPROTO, "plan", "malformed");
 }
 
@@ -74,6 +100,8 @@ int jail(Failure& failure) {
   close(kDirectory);
   archive::UnpackRequest request = {kBlob,         root,           orders.compression, orders.compressed_size,
                                     orders.limits, orders.barriers};
+  ControlGrowth growth(orders.compressed_size);
+  if (orders.growing) request.growth = &growth;
   static archive::Unpack unpack;
   Fault fault;
   if (!unpack.start(request, fault)) {

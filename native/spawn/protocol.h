@@ -36,6 +36,7 @@ enum Type : uint32_t {
   kSteps = 74,       // steps to run now, and their undoing; the answer is kFailed, with errno 0 if it worked
   kSubject = 75,     // text: what events are about from now on
   kPrepare = 76,     // before the plan: steps to run at once, and their undoing if no plan comes
+  kGrown = 80,       // unpack: u64 bytes of the blob that are in its file by now
   kPolicy = 73,      // u32 RestartPolicy, u32 most restarts: from now on
 };
 

@@ -9,4 +9,4 @@ export {
   packTree,
 } from './pack.js'
 export { type Barriers, type Compression, defaultLimits, type UnpackLimits } from './plan.js'
-export { type UnpackedLayer, type UnpackOptions, unpackLayer } from './unpack.js'
+export { type Growth, type UnpackedLayer, type UnpackOptions, unpackLayer } from './unpack.js'

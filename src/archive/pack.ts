@@ -119,6 +119,8 @@ async function pack(
   )
   const abort = () => init.kill()
   signal?.addEventListener('abort', abort, { once: true })
+  // It may have been aborted while the worker was started.
+  if (signal?.aborted) abort()
   const exit = await init.exited
   signal?.removeEventListener('abort', abort)
   if (signal?.aborted) throw aborted(signal)

@@ -32,13 +32,15 @@ export function encodeOrders(
   compressedSize: number,
   limits: UnpackLimits,
   barriers: Barriers,
+  growing: boolean,
 ): Buffer {
-  const out = Buffer.alloc(4 + 8 * 5 + 8)
+  const out = Buffer.alloc(4 + 8 * 5 + 12)
   let at = out.writeUInt32LE(compressions[compression], 0)
   for (const value of [compressedSize, limits.maxBytes, limits.maxEntries, limits.maxRatio, limits.ratioFloor]) {
     at = out.writeBigUInt64LE(BigInt(value), at)
   }
   at = out.writeUInt32LE(barriers.jail ? 1 : 0, at)
-  out.writeUInt32LE(barriers.beneath ? 1 : 0, at)
+  at = out.writeUInt32LE(barriers.beneath ? 1 : 0, at)
+  out.writeUInt32LE(growing ? 1 : 0, at)
   return out
 }

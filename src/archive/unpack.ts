@@ -1,14 +1,24 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { JubakoError } from '../errors/index.js'
-import { decodeFailure, Frame, nativeError, startInit } from '../native/index.js'
+import { decodeFailure, Frame, type InitProcess, nativeError, startInit } from '../native/index.js'
 import { decodeFault, decodeResult, type UnpackResult } from './frames.js'
 import { type Barriers, type Compression, defaultLimits, encodeOrders, type UnpackLimits } from './plan.js'
+
+/** What is known of a file while it is being written. */
+export interface Growth {
+  /** Bytes that are there. */
+  readonly bytes: number
+  /** Calls the listener whenever there are more; one listener at a time. */
+  follow(listener: ((bytes: number) => void) | undefined): void
+}
 
 export interface UnpackOptions {
   /** Open at the archive's first byte: a file, or a pipe that is still being filled. Stays the caller's. */
   fd: number
   /** Bytes that come from `fd`, when known; for the limit on the ratio. Default 0: unknown. */
   size?: number
+  /** `fd` is a file that is still being written, up to `size` bytes. */
+  growth?: Growth | undefined
   /** Absolute path of an empty directory. */
   target: string
   /** Default `detect`: the first bytes tell. `any`: no layer, it may be in xz or bzip2 too. */
@@ -54,6 +64,7 @@ async function unpackInto(options: UnpackOptions, directory: FileHandle): Promis
     options.size ?? 0,
     { ...defaultLimits, ...options.limits },
     { jail: true, beneath: true, ...options.barriers },
+    options.growth !== undefined,
   )
   const init = await startInit(
     'unpack',
@@ -70,7 +81,11 @@ async function unpackInto(options: UnpackOptions, directory: FileHandle): Promis
   )
   const abort = () => init.kill()
   signal?.addEventListener('abort', abort, { once: true })
+  // It may have been aborted while the worker was started.
+  if (signal?.aborted) abort()
+  if (options.growth !== undefined) reportGrowth(init, options.growth, options.size ?? 0)
   const exit = await init.exited
+  options.growth?.follow(undefined)
   signal?.removeEventListener('abort', abort)
   if (signal?.aborted) throw aborted(signal)
   if (failure !== undefined) throw failure
@@ -81,6 +96,21 @@ async function unpackInto(options: UnpackOptions, directory: FileHandle): Promis
     )
   }
   return { ...result, implicitDirectories }
+}
+
+const GROWTH_STEP = 256 * 1024
+
+function reportGrowth(init: InitProcess, growth: Growth, size: number): void {
+  let told = -1
+  const tell = (bytes: number) => {
+    if (bytes - told < GROWTH_STEP && bytes < size) return
+    told = bytes
+    const payload = Buffer.allocUnsafe(8)
+    payload.writeBigUInt64LE(BigInt(bytes))
+    init.send(Frame.grown, payload)
+  }
+  growth.follow(tell)
+  tell(growth.bytes)
 }
 
 const aborted = (signal: AbortSignal): JubakoError =>

@@ -59,6 +59,11 @@ export class Ingest {
     return this.#accepted
   }
 
+  /** Bytes that a reader of {@link path} sees. */
+  get written(): number {
+    return this.#written
+  }
+
   /** Path of the growing file. It ceases to exist with {@link commit}. */
   get path(): string {
     return this.#lock.path

@@ -2,27 +2,29 @@ import { availableParallelism } from 'node:os'
 import type { ContentStore } from '../content/index.js'
 import { isJubakoError, JubakoError } from '../errors/index.js'
 import { type ChainId, chainIds, type Descriptor, type DiffId } from '../oci/index.js'
+import { Arrival } from './arrival.js'
 import { type ChosenImage, checkSize } from './document.js'
 import type { FinishedDraft, LayerDraft, LayerStore } from './layer-store.js'
 import { blob, type Lease, layer } from './lease.js'
 import { LayerProgress } from './progress.js'
 import type { ImageRecord, Records } from './records.js'
 import { Semaphore } from './semaphore.js'
-import type { LayerUnpacker, OnProgress } from './types.js'
+import type { LayerUnpacker, OnProgress, UnpackedLayer } from './types.js'
 
 export interface InstallOptions {
   /** How the image is called in errors. */
   what: string
   lease: Lease
-  /** Brings a layer's blob into the content store. */
-  fetchLayer: (layer: Descriptor, progress: LayerProgress, signal: AbortSignal) => Promise<void>
+  /** Brings a layer's blob into the content store. May tell the arrival, so that unpacking starts meanwhile. */
+  fetchLayer: (layer: Descriptor, progress: LayerProgress, signal: AbortSignal, arrival: Arrival) => Promise<void>
   onProgress: OnProgress | undefined
   signal: AbortSignal | undefined
 }
 
 /** As Docker's default. */
 const DOWNLOADS_AT_ONCE = 3
-const UNPACKS_AT_ONCE = Math.min(Math.max(availableParallelism(), 2), 4)
+// Not fewer than downloads: each may wait for one.
+const UNPACKS_AT_ONCE = Math.min(Math.max(availableParallelism(), DOWNLOADS_AT_ONCE), 4)
 
 /** Makes an image whose manifest and configuration are in the store runnable: its layers fetched and unpacked. */
 export class Installer {
@@ -148,18 +150,57 @@ class Installation {
     progress: LayerProgress,
   ): Promise<FinishedDraft | undefined> {
     const descriptor = this.#image.manifest.layers[i]!
-    const fetched = this.#downloads.run(() => this.#options.fetchLayer(descriptor, progress, this.#stop.signal))
-    // Both are awaited whatever becomes of the other, so that nothing goes on behind our back.
-    const [fetching, drafting] = await Promise.allSettled([this.#stopAllOnFailure(fetched), begun])
-    if (drafting.status === 'rejected') throw drafting.reason
-    if (drafting.value === undefined) {
-      // Somebody else made the layer meanwhile: then its blob is not needed to run it.
-      progress.status('Already exists')
-      return undefined
+    const diffId = this.#image.config.diffIds[i]!
+    const arrival = new Arrival()
+    const { signal } = this.#stop
+    const fetched = this.#downloads
+      .run(() => this.#options.fetchLayer(descriptor, progress, signal, arrival))
+      .finally(() => arrival.end())
+    try {
+      const early = this.#unpackArriving(begun, arrival, descriptor, progress)
+      // All are awaited whatever becomes of the others, so that nothing goes on behind our back.
+      const [fetching, drafting, unpacking] = await Promise.allSettled([this.#stopAllOnFailure(fetched), begun, early])
+      if (drafting.status === 'rejected') throw drafting.reason
+      if (drafting.value === undefined) {
+        // Somebody else made the layer meanwhile: then its blob is not needed to run it.
+        progress.status('Already exists')
+        return undefined
+      }
+      if (fetching.status === 'rejected') throw fetching.reason
+      const draft = drafting.value
+      const unpacked = unpacking.status === 'fulfilled' && arrival.intact ? unpacking.value : undefined
+      if (unpacked?.diffId === diffId) return { draft, diffId, unpacked }
+      return await this.#unpacks.run(() => this.#unpack(draft, descriptor, diffId, progress))
+    } finally {
+      arrival.close()
     }
-    if (fetching.status === 'rejected') throw fetching.reason
-    const draft = drafting.value
-    return this.#unpacks.run(() => this.#unpack(draft, descriptor, this.#image.config.diffIds[i]!, progress))
+  }
+
+  /**
+   * Unpacks a blob while it is fetched. What comes of it counts only when the blob turns out to be the right one; whatever
+   * goes wrong, the whole blob is looked at again then, and says what it is.
+   */
+  async #unpackArriving(
+    begun: Promise<LayerDraft | undefined>,
+    arrival: Arrival,
+    { size }: Descriptor,
+    progress: LayerProgress,
+  ): Promise<UnpackedLayer | undefined> {
+    const [draft, started] = await Promise.all([begun, arrival.started])
+    if (draft === undefined || !started) return undefined
+    return this.#unpacks.run(async () => {
+      const { signal } = this.#stop
+      if (!arrival.intact || signal.aborted) return undefined
+      draft.touched = true
+      return this.#unpacker.unpack({
+        fd: arrival.fd,
+        size,
+        growth: arrival,
+        target: draft.diff,
+        onProgress: (bytes) => arrival.ended && progress.count('Extracting', Math.min(bytes, size), size),
+        signal,
+      })
+    })
   }
 
   async #unpack(
@@ -171,6 +212,7 @@ class Installation {
     this.#stop.signal.throwIfAborted()
     const what = `${this.#options.what}: layer ${descriptor.digest}`
     checkSize(this.#content, descriptor, what)
+    if (draft.touched) await this.#layers.clear(draft)
     const file = await this.#content.open(descriptor.digest)
     try {
       const unpacked = await this.#unpacker.unpack({

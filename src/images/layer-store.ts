@@ -39,6 +39,8 @@ export interface LayerDraft {
   diff: string
   directory: string
   lock: FileLock
+  /** Something was unpacked into `diff` already; see {@link LayerStore.clear}. */
+  touched: boolean
 }
 
 /** A draft with everything that its record says. */
@@ -98,11 +100,18 @@ export class LayerStore {
       await this.#discardDamaged(chainId)
       const diff = join(directory, 'diff')
       mkdirSync(diff, { recursive: true, mode: 0o755 })
-      return { chainId, diff, directory, lock }
+      return { chainId, diff, directory, lock, touched: false }
     } catch (error) {
       lock.releaseAndRemove()
       throw error
     }
+  }
+
+  /** Empties a draft. */
+  async clear(draft: LayerDraft): Promise<void> {
+    await this.discard(draft.diff)
+    mkdirSync(draft.diff, { mode: 0o755 })
+    draft.touched = false
   }
 
   /** Gives a draft up. */

@@ -17,6 +17,7 @@ import {
   type Reference,
 } from '../oci/index.js'
 import type { RegistryClient, Repository } from '../registry/index.js'
+import type { Arrival } from './arrival.js'
 import { chooseImage } from './document.js'
 import { contentOf, type Installer } from './install.js'
 import { blob, type Lease } from './lease.js'
@@ -116,8 +117,8 @@ class Pull {
       )
     }
     const { onProgress, signal } = this.#options
-    const fetchLayer = (layer: Descriptor, progress: LayerProgress, stop: AbortSignal) =>
-      fetchBlob(content, this.#repository, layer, progress, stop)
+    const fetchLayer = (layer: Descriptor, progress: LayerProgress, stop: AbortSignal, arrival: Arrival) =>
+      fetchBlob(content, this.#repository, layer, { progress, arrival, signal: stop })
     await installer.install(image, { what: this.#name, lease, fetchLayer, onProgress, signal })
     return {
       reference: formatReference(this.#reference),
@@ -136,7 +137,7 @@ class Pull {
     await lease.protect([blob(descriptor.digest)], this.#options.signal)
     if (content.has(descriptor.digest)) return
     if (documentKind(descriptor.mediaType) === undefined) {
-      return fetchBlob(content, this.#repository, descriptor, undefined, this.#options.signal)
+      return fetchBlob(content, this.#repository, descriptor, { signal: this.#options.signal })
     }
     const { bytes } = await this.#repository.getManifest(descriptor.digest, this.#options)
     if (bytes.length !== descriptor.size) {
@@ -214,31 +215,39 @@ export async function fetchBlob(
   content: ContentStore,
   repository: Repository,
   descriptor: Descriptor,
-  progress: LayerProgress | undefined,
-  signal: AbortSignal | undefined,
+  options: { progress?: LayerProgress; arrival?: Arrival; signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
+  const { progress, arrival, signal } = options
   const onWait = () => progress?.status('Waiting')
   const ingest = await content.ingest(descriptor, { signal, onWait })
   if (ingest === undefined) return
+  arrival?.begin(ingest.path, ingest.written)
   const sink = {
     get offset() {
       return ingest.offset
     },
     write: async (chunk: Uint8Array) => {
       await ingest.write(chunk)
+      arrival?.grow(ingest.written)
       progress?.count('Downloading', ingest.offset, descriptor.size)
     },
-    restart: () => ingest.restart(),
+    restart: () => {
+      arrival?.restart()
+      return ingest.restart()
+    },
   }
   try {
     for (let again = false; ; again = true) {
       await repository.downloadBlob(descriptor, sink, { signal })
       progress?.status('Verifying Checksum')
+      await ingest.flush()
+      arrival?.grow(ingest.written)
       try {
         await ingest.commit()
         progress?.status('Download complete')
         return
       } catch (error) {
+        arrival?.restart()
         if (again || !isJubakoError(error, 'ERR_JUBAKO_INTEGRITY')) throw named(error, repository)
       }
     }

@@ -30,6 +30,8 @@ export interface UnpackRequest {
   fd: number
   /** Bytes that `fd` holds. */
   size: number
+  /** `fd` is a file that is still being written: how much of it is there. */
+  growth?: { readonly bytes: number; follow(listener: ((bytes: number) => void) | undefined): void } | undefined
   /** Absolute path of the directory, made by the caller. */
   target: string
   /** Bytes of `fd` read so far. */

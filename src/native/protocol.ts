@@ -28,6 +28,7 @@ export const Frame = {
   steps: 74,
   subject: 75,
   prepare: 76,
+  grown: 80,
 } as const
 
 export const AttachMask = { stdin: 1, stdout: 2, stderr: 4 } as const
