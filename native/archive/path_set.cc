@@ -41,13 +41,14 @@ void PathSet::grow() {
   for (uint32_t number = 0; number < items_.size(); number++) index(number);
 }
 
-void PathSet::add(std::string_view path) {
+bool PathSet::add(std::string_view path) {
   const uint64_t hash = hash_of(path);
   Item* known = find(path, hash);
   if (known != nullptr) {
-    live_ += known->live ? 0 : 1;
+    const bool added = !known->live;
+    live_ += added ? 1 : 0;
     known->live = true;
-    return;
+    return added;
   }
   items_.push({hash, static_cast<uint32_t>(text_.size()), static_cast<uint32_t>(path.size()), true});
   text_.append(path);
@@ -57,6 +58,7 @@ void PathSet::add(std::string_view path) {
   } else {
     index(static_cast<uint32_t>(items_.size() - 1));
   }
+  return true;
 }
 
 void PathSet::remove(std::string_view path) {

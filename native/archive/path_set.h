@@ -10,7 +10,8 @@ class PathSet {
   bool empty() const { return live_ == 0; }
   /** Bytes that the paths take. */
   size_t bytes() const { return text_.size(); }
-  void add(std::string_view path);
+  /** False: it is a member already. */
+  bool add(std::string_view path);
   void remove(std::string_view path);
   /** Removes `path` and everything below it. */
   void remove_tree(std::string_view path);

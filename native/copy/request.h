@@ -18,6 +18,7 @@ constexpr uint32_t kWildcards = 1;   // sources are patterns
 constexpr uint32_t kParents = 2;     // the path below the pivot is kept
 constexpr uint32_t kIntoTarget = 4;  // the target is a directory whatever is there
 constexpr uint32_t kNoOwner = 8;     // owners of the sources count for nothing
+constexpr uint32_t kReplace = 16;    // what is in the way and of another kind goes, as when an archive is unpacked
 constexpr uint32_t kKeep = 0xffffffff;
 
 struct ModeChange {

@@ -12,6 +12,8 @@
 #include <cstring>
 #include <new>
 
+#include "../archive/path_set.h"
+#include "../lib/remove_tree.h"
 #include "../mount/path.h"
 #include "../sys/fd.h"
 #include "../sys/linux.h"
@@ -264,7 +266,8 @@ class Walk {
   }
 
   // Each component with wild cards against the names of its directory.
-  bool expand(Text& prefix, std::string_view rest, const char* text) {
+  // Below one, what is not there does not match.
+  bool expand(Text& prefix, std::string_view rest, const char* text, bool globbed = false) {
     size_t end = 0;
     while (end < rest.size() && rest[end] != '/') end++;
     std::string_view component = take(rest, end);
@@ -276,7 +279,11 @@ class Walk {
         if (component[i] == '\\' && i + 1 < component.size()) i++;
         prefix.append(take(drop(component, i), 1));
       }
-      bool ok = more.empty() ? one(prefix, text) : expand(prefix, more, text);
+      bool ok = true;
+      if (!more.empty())
+        ok = expand(prefix, more, text, globbed);
+      else
+        ok = one(prefix, text, globbed);
       prefix.truncate(length);
       return ok;
     }
@@ -290,9 +297,9 @@ class Walk {
       prefix.append(name);
       bool ok = true;
       if (more.empty()) {
-        if (!hides(prefix.view())) ok = one(prefix, text);
+        if (!hides(prefix.view())) ok = one(prefix, text, true);
       } else {
-        ok = expand(prefix, more, text);
+        ok = expand(prefix, more, text, true);
       }
       prefix.truncate(length);
       if (!ok) return false;
@@ -330,18 +337,27 @@ class Walk {
   }
 
   // Opens the directory that a resolved path is in. A link at the end is followed, inside the root.
-  bool one(Text& path, const char* text) {
+  // `globbed`: a pattern led here, and what is not there does not match.
+  bool one(Text& path, const char* text, bool globbed = false) {
     Fd found(open_in_root(root_, path.empty() ? "/" : path.c_str()));
     struct stat info;
     if (!found || fstat(found.get(), &info) < 0) {
-      if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return missing(path, text);
+      if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return globbed || missing(path, text);
       return fault_.system("openat2", errno);
     }
     if (!path.empty() && !ignores_.empty() && ignores_.match(path.view()) &&
         !(S_ISDIR(info.st_mode) && ignores_.has_exclusions()))
-      return missing(path, text);
-    if (S_ISDIR(info.st_mode)) return directory_source(path, info);
-    return file_source(path, info);
+      return globbed || missing(path, text);
+    const bool is_directory = S_ISDIR(info.st_mode);
+    if (target_ >= 0) {
+      // The last of several sources wins, so those that may meet must not be copied side by side.
+      size_t cut = path.size();
+      while (cut > 0 && path[cut - 1] != '/') cut--;
+      const bool is_new = !is_directory && names_.add(drop(path.view(), cut));
+      if (!is_new || had_directory_) pool_.drain();
+      had_directory_ = had_directory_ || is_directory;
+    }
+    return is_directory ? directory_source(path, info) : file_source(path, info);
   }
 
   bool directory_source(Text& path, const struct stat& info) {
@@ -554,8 +570,14 @@ class Walk {
       struct stat there;
       if (errno != EEXIST) return fault_.system("mkdirat", errno);
       if (fstatat(parent, name, &there, AT_SYMLINK_NOFOLLOW) < 0) return fault_.system("newfstatat", errno);
-      if (!S_ISDIR(there.st_mode))
-        return fault_.fail(FaultKind::kUnsupported, {"cannot copy to non-directory: ", directory->path.view()});
+      if (!S_ISDIR(there.st_mode)) {
+        if (!(request_.flags & kReplace))
+          return fault_.fail(FaultKind::kUnsupported, {"cannot copy to non-directory: ", directory->path.view()});
+        // A job may be about to write it.
+        pool_.drain();
+        if (unlinkat(parent, name, 0) < 0) return fault_.system("unlinkat", errno);
+        if (mkdirat(parent, name, 0700) < 0) return fault_.system("mkdirat", errno);
+      }
     }
     directory->target = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     result_.entries++;
@@ -605,6 +627,11 @@ class Walk {
 
   bool clear(int parent, const char* name) {
     if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) return true;
+    if (errno == EISDIR && (request_.flags & kReplace)) {
+      pool_.drain();
+      Failure failure;
+      return remove_tree_at(parent, name, failure) || fault_.system("unlinkat", failure.errnum);
+    }
     if (errno == EISDIR) return fault_.fail(FaultKind::kUnsupported, {"cannot copy to directory: ", name});
     return fault_.system("unlinkat", errno);
   }
@@ -766,6 +793,9 @@ class Walk {
   Shared shared_;
   Patterns ignores_, excludes_;
   const Patterns* includes_ = nullptr;
+  // File names of sources, and whether one was a directory.
+  archive::PathSet names_;
+  bool had_directory_ = false;
   Owner owner_;
   List<HardLink> originals_, links_;
   Text fields_;

@@ -49,6 +49,34 @@ t.test('--parents and --exclude', async (t) => {
   }
 })
 
+t.test('patterns of COPY and what .dockerignore leaves of them', async (t) => {
+  const { build, output, failure } = await testBuilder(t)
+  const files = {
+    '.dockerignore': '*.log\n!keep.log\nno/\n',
+    'keep.log': 'k',
+    'gone.log': 'g',
+    'no/one.txt': 'n',
+    'yes/one.txt': 'y',
+    'yes/two.txt': 'z',
+    '[odd]/f': 'o',
+  }
+  const cases: [sources: string, files: string[]][] = [
+    ['*.log', ['./keep.log']],
+    ['*/one.txt', ['./one.txt']],
+    ['y?s/*.txt', ['./one.txt', './two.txt']],
+    ['[x-z]es/t*', ['./two.txt']],
+    ['[[]odd]', ['./f']],
+    ['[^x]es', ['./one.txt', './two.txt']],
+  ]
+  for (const [sources, expected] of cases) {
+    await build(`FROM base\nCOPY ${sources} /out/`, { context: { files }, tags: ['matched'] })
+    t.strictSame((await output('matched', ...find)).trim().split('\n'), expected, sources)
+  }
+  t.match(await failure('FROM base\nCOPY gone.log /out/', { context: { files } }), {
+    hint: /excluded by .dockerignore/,
+  })
+})
+
 t.test('--link: a layer that stands for itself', async (t) => {
   const { build, output } = await testBuilder(t)
   const text = (before: string) =>
@@ -65,6 +93,65 @@ t.test('--link: a layer that stands for itself', async (t) => {
   t.equal(await output('other', 'cat', '/else', '/way/top.txt'), 'other\nt')
   const plain = await build(text('echo third').replaceAll(' --link', ''), { context: tree })
   t.equal(plain.cachedSteps, 0)
+})
+
+t.test('sources that meet, and what is in the way', async (t) => {
+  const { build, output, failure } = await testBuilder(t)
+  const place = folder(t)
+  await tool('sh', [
+    '-c',
+    `cd ${place} && echo file > kind && tar -cf file.tar kind && rm kind && mkdir kind && echo in > kind/x && tar -cf dir.tar kind`,
+  ])
+  const files: Record<string, string | Buffer> = {
+    'file.tar': readFileSync(join(place, 'file.tar')),
+    'dir.tar': readFileSync(join(place, 'dir.tar')),
+  }
+  for (const name of ['a', 'b', 'c']) files[`${name}/same`] = name.repeat(300_000)
+  const cut = (name: string) => `cut -c1-3 ${name}`
+  for (let round = 0; round < 5; round++) {
+    await build('FROM base\nCOPY a b c /dirs/\nCOPY */same /stars/\nCOPY a/same b/same /files/', {
+      context: { files },
+      tags: ['met'],
+      noCache: true,
+    })
+    t.equal(
+      await output('met', 'sh', '-c', `${cut('/dirs/same')}; ${cut('/stars/same')}; ${cut('/files/same')}`),
+      'ccc\nccc\nbbb\n',
+      'the last one wins',
+    )
+  }
+  await build('FROM base\nRUN mkdir -p /t/kind/deep && touch /t/kind/deep/x\nADD file.tar /t/', {
+    context: { files },
+    tags: ['replaced'],
+  })
+  t.equal(await output('replaced', 'cat', '/t/kind'), 'file\n', 'an archive replaces a directory')
+  await build('FROM base\nRUN mkdir /t && ln -s /etc /t/kind\nADD dir.tar /t/', {
+    context: { files },
+    tags: ['replaced'],
+  })
+  t.equal(
+    await output('replaced', 'sh', '-c', 'cat /t/kind/x; test -L /t/kind || test ! -e /etc/x && echo good'),
+    'in\ngood\n',
+    'and a link',
+  )
+  t.match(await failure('FROM base\nRUN mkdir -p /t/same\nCOPY a/ /t/', { context: { files } }), {
+    message: /cannot copy to directory: same/,
+  })
+  await build('FROM base\nRUN ln -s real/deep /dangling && ln -s loop /loop\nCOPY a/same /dangling/sub/', {
+    context: { files },
+    tags: ['through'],
+  })
+  t.equal(
+    await output('through', 'sh', '-c', 'ls /real/deep/sub; readlink /dangling'),
+    'same\nreal/deep\n',
+    'what a link names is made',
+  )
+  t.match(await failure('FROM base\nRUN ln -s loop /loop\nCOPY a/same /loop/x/', { context: { files } }), {
+    message: /ELOOP|EEXIST/,
+  })
+  await build('FROM base\nRUN ln -s /../../../outside /up\nCOPY a/same /up/x/', { context: { files }, tags: ['up'] })
+  t.equal(await output('up', 'ls', '/outside/x'), 'same\n', 'inside the root')
+  t.notOk(existsSync('/outside'))
 })
 
 t.test('secrets are seen by their step only', async (t) => {

@@ -219,6 +219,7 @@ async function makeCopy(
           ...plan.request,
           ...whole,
           noOwner: !piece.archive,
+          replace: piece.archive,
         })
       }
     }

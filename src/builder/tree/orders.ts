@@ -62,7 +62,7 @@ export function encodeRoots(roots: readonly TreeRoot[], target: TreeTarget | und
 }
 
 const acts = { digest: 0, copy: 1, mkdir: 2, read: 3, clamp: 4, search: 5 } as const
-const flags = { wildcards: 1, parents: 2, intoTarget: 4, noOwner: 8 } as const
+const flags = { wildcards: 1, parents: 2, intoTarget: 4, noOwner: 8, replace: 16 } as const
 const actions = { '=': 0, '+': 1, '-': 2 } as const
 const keep = 0xffffffff
 
@@ -79,6 +79,8 @@ export interface TreeRequest {
   intoTarget?: boolean
   /** Owners of the sources count for nothing: all is root's. */
   noOwner?: boolean
+  /** What is in the way and of another kind goes, as when an archive is unpacked. */
+  replace?: boolean
   /** Patterns of `.dockerignore`. */
   ignores?: readonly string[]
   excludes?: readonly string[]

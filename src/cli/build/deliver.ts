@@ -1,4 +1,4 @@
-import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs'
+import { closeSync, createWriteStream, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { BuildResult } from '../../engine/build-types.js'
@@ -22,11 +22,11 @@ export async function deliver(
       mkdirSync(dest!, { recursive: true })
       await engine.build.exportTree(result.layers, resolve(dest!))
     } else if (type === 'tar') {
-      const fd = await openDestination(dest)
-      await engine.build.exportTar(result.layers, fd)
-    } else if (type === 'docker' || type === 'oci') {
+      await withDestination(dest, (fd) => engine.build.exportTar(result.layers, fd))
+    } else if (type === 'oci' || (type === 'docker' && dest !== undefined)) {
+      // A docker output without a place is the store, where the image is already.
       const archive = await engine.images.save(tags.length > 0 ? tags : [imageId!])
-      await pipeline(archive, dest === undefined || dest === '-' ? process.stdout : createWriteStream(dest))
+      await withDestination(dest, (fd) => pipeline(archive, createWriteStream('', { fd, autoClose: false })))
     }
     if (push) for (const tag of tags) await engine.images.push(tag)
   }
@@ -42,12 +42,18 @@ export async function deliver(
       `${JSON.stringify({ 'containerimage.config.digest': imageId, ...(names && { 'image.name': names }) }, undefined, 2)}\n`,
     )
   }
-  if (flags.bool('quiet')) context.out.line(imageId)
+  const toOutput = outputs.some(({ type, dest }) => dest === '-' || (type === 'oci' && dest === undefined))
+  if (flags.bool('quiet') && !toOutput) context.out.line(imageId)
 }
 
-async function openDestination(dest: string | undefined): Promise<number> {
-  if (dest === undefined || dest === '-') return 1
-  const { openSync } = await import('node:fs')
+/** Standard output stays open: something may be said there afterwards. */
+async function withDestination(dest: string | undefined, write: (fd: number) => Promise<void>): Promise<void> {
+  if (dest === undefined || dest === '-') return write(1)
   mkdirSync(dirname(resolve(dest)), { recursive: true })
-  return openSync(resolve(dest), 'w')
+  const fd = openSync(resolve(dest), 'w')
+  try {
+    await write(fd)
+  } finally {
+    closeSync(fd)
+  }
 }

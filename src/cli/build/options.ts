@@ -10,6 +10,9 @@ import { type OutputOption, parseAnnotation, parseSecret, parseSsh } from '../va
 import { parseCacheFrom, parseCacheTo } from '../values/build-cache.js'
 import { parseEnv } from '../values/env.js'
 
+/** Outputs that want files or nothing. */
+const WITHOUT_IMAGE: ReadonlySet<OutputOption['type']> = new Set(['local', 'tar', 'cacheonly'])
+
 const lookup = (name: string) => process.env[name]
 
 /** Errors of a value are errors of the command line. */
@@ -62,9 +65,9 @@ export async function buildOptions(flags: ParsedArgs, outputs: readonly OutputOp
     noCacheFilter: flags.list<string>('no-cache-filter'),
     limits: limits(flags),
     allowInsecure: allowed.includes('security.insecure'),
-    ...(timeout !== undefined && timeout > 0 && { timeout: timeout / 1e6 }),
+    ...(timeout !== undefined && timeout > 0 && { timeout }),
     onError: flags.bool('debug-on-error') && process.stdin.isTTY ? 'keep' : 'remove',
-    noImage: outputs.length > 0 && outputs.every(({ type }) => type === 'local' || type === 'tar') && tags.length === 0,
+    noImage: outputs.length > 0 && tags.length === 0 && outputs.every(({ type }) => WITHOUT_IMAGE.has(type)),
   }
 }
 
