@@ -314,8 +314,16 @@ void kill_processes(const char* procs) {
 
 bool run_host_steps(Supervisor& s, StepList steps, Failure& f) {
   Step step;
+  bool skip = false;
   while (steps.next(step)) {
-    if (!run_step(s, step, f)) return false;
+    if (step.op == kNetworks) {
+      skip = s.sent.memory != nullptr;
+      if (skip && !run_host_steps(s, StepList(Reader(s.sent.later.data, s.sent.later.size)), f)) return false;
+    } else if (step.op == kNetworksEnd) {
+      skip = false;
+    } else if (!skip && !run_step(s, step, f)) {
+      return false;
+    }
   }
   return true;
 }
@@ -328,31 +336,28 @@ void run_exit_steps(Supervisor& s, StepList steps) {
   }
 }
 
-void run_undo_steps(Supervisor& s) {
-  for (Undo* undo = s.undo; undo; undo = undo->next) run_exit_steps(s, StepList(Reader(undo->data, undo->size)));
-}
+void run_sent_end(Supervisor& s) { run_exit_steps(s, StepList(Reader(s.sent.end.data, s.sent.end.size))); }
 
-// {u32 size, steps, NUL}, twice: what to do, and what undoes it at the container's end or when the first fails.
+// {u32 size, steps, NUL}, four times: what to do now, what undoes it when it fails, and the members of SentSteps.
 bool run_sent_steps(Supervisor& s, const uint8_t* data, size_t size, Failure& f) {
-  auto* undo = static_cast<Undo*>(malloc(sizeof(Undo) + size));
-  if (!undo) return fail(f, ENOMEM, "malloc");
-  memcpy(undo->bytes, data, size);
-  Reader reader(undo->bytes, size);
+  auto* memory = static_cast<uint8_t*>(malloc(size ? size : 1));
+  if (!memory) return fail(f, ENOMEM, "malloc");
+  memcpy(memory, data, size);
+  Reader reader(memory, size);
   Bytes act = reader.bytes(), reverse = reader.bytes();
-  undo->data = reverse.data;
-  undo->size = reverse.size;
+  SentSteps sent = {memory, reader.bytes(), reader.bytes()};
   bool good = reader.ok() || fail(f, EPROTO, "plan", "malformed");
   if (good && !run_host_steps(s, StepList(Reader(act.data, act.size)), f)) {
     if (!s.denied) run_exit_steps(s, StepList(Reader(reverse.data, reverse.size)));
     good = false;
   }
-  if (!good || reverse.size == 0) {
-    free(undo);
-    return good;
+  if (good) {
+    free(s.sent.memory);
+    s.sent = sent;
+  } else {
+    free(memory);
   }
-  undo->next = s.undo;
-  s.undo = undo;
-  return true;
+  return good;
 }
 
 void kill_everything(Supervisor& s) {

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,9 +25,9 @@ namespace {
 
 bool enter_once(Supervisor& s, Failure& f) {
   Network& n = s.network;
-  if (n.inside >= 0) return true;
   if (n.outside < 0) n.outside = sys::open_file("/proc/self/ns/net", O_RDONLY);
   if (n.outside < 0) return fail(f, errno, "open", "/proc/self/ns/net");
+  if (n.inside >= 0) return true;
   // The child is not reaped before this process has finished with it: the number is its own.
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/ns/net", s.pid);
@@ -114,13 +115,21 @@ int reserve(int protocol, const char* text, uint16_t& port) {
   return fd.release();
 }
 
+// RFC 6335: ports that nobody may have by name.
+constexpr uint32_t kFirstDynamic = 49152;
+
 // The same number at every address.
 bool reserve_all(int protocol, Strings addresses, uint16_t& port, int out[2]) {
   for (uint32_t i = 0; i < addresses.count && i < 2; i++) {
     out[i] = reserve(protocol, addresses.next(), port);
     if (out[i] >= 0) continue;
     // A kernel without sctp cannot give it to anybody; it passes it on all the same.
-    if (errno == EPROTONOSUPPORT && port) continue;
+    if (errno == EPROTONOSUPPORT || errno == ESOCKTNOSUPPORT) {
+      uint16_t random;
+      if (!port && getrandom(&random, sizeof random, 0) == sizeof random)
+        port = static_cast<uint16_t>(kFirstDynamic + random % (65536 - kFirstDynamic));
+      continue;
+    }
     int error = errno;
     if (i && out[0] >= 0) close(out[0]);
     out[0] = out[1] = -1;

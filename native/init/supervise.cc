@@ -60,7 +60,9 @@ bool start_child(Supervisor& s, Failure& f) {
   long pid = sys::clone3(&arguments);
   if (pid < 0) return fail(f, errno, "clone3", settings.into_cgroup);
   if (pid == 0) child_main(s, theirs.get(), passed);
-  // They are the container's alone now; its next life gets others.
+  // They are the container's alone now; its next life gets others. Of the network this process needs it, too: the child
+  // may not be in it yet.
+  s.network.inside = s.namespaces.network.release();
   s.namespaces = {};
   s.pid = static_cast<pid_t>(pid);
   s.pidfd.reset(pidfd);
@@ -177,11 +179,11 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
   Failure failure;
   Bytes plan = await_plan(s, failure);
   if (plan.size == 0 && !failure.failed()) {
-    run_undo_steps(s);
+    run_sent_end(s);
     return 0;
   }
   // The plan says from now on how to clean up.
-  s.undo = nullptr;
+  s.sent = {};
   bool prepared = !failure.failed();
   Failure trouble;
   bool ready = serve_control(s, trouble) && decode_plan(plan.data, plan.size, s.plan, trouble) && prepared &&
@@ -216,7 +218,7 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
   finish(s);
   network_leave(s);
   if (!s.denied) {
-    run_undo_steps(s);
+    run_sent_end(s);
     run_exit_steps(s, s.plan.exit);
     run_exit_steps(s, s.plan.end);
   }

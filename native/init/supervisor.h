@@ -55,12 +55,11 @@ struct Namespaces {
 };
 
 struct Health;
-// Steps for the container's end that came after its start.
-struct Undo {
-  Undo* next;
-  const uint8_t* data;
-  uint32_t size;
-  uint8_t bytes[];
+// Steps about its networks that came after its start.
+struct SentSteps {
+  uint8_t* memory = nullptr;  // what the rest points into
+  Bytes later;                // instead of those between kNetworks and kNetworksEnd, in later lives
+  Bytes end;                  // before those of the plan, when all is over
 };
 
 struct Supervisor {
@@ -100,7 +99,7 @@ struct Supervisor {
   uint32_t back_off_ms = 0;
   Health* health = nullptr;
   Network network;
-  Undo* undo = nullptr;
+  SentSteps sent;
 };
 
 // clients.cc
@@ -146,7 +145,7 @@ bool enter_namespaces(const Namespaces& made, Failure& f);
 bool run_host_steps(Supervisor& s, StepList steps, Failure& f);
 // All of them, whatever fails.
 void run_exit_steps(Supervisor& s, StepList steps);
-void run_undo_steps(Supervisor& s);
+void run_sent_end(Supervisor& s);
 bool run_sent_steps(Supervisor& s, const uint8_t* data, size_t size, Failure& f);
 void kill_everything(Supervisor& s);
 

@@ -33,7 +33,7 @@ enum Type : uint32_t {
   kGetPidfd = 70,    // nothing
   kPlan = 71,        // the first frame on the control socket but for kPrepare: what to do
   kStop = 72,        // i32 signal: as kKill, and it is not started again; ends a wait for the next start
-  kSteps = 74,       // steps to run now, and their undoing; the answer is kFailed, with errno 0 if it worked
+  kSteps = 74,       // about networks, see run_sent_steps; the answer is kFailed, with errno 0 if it worked
   kSubject = 75,     // text: what events are about from now on
   kPrepare = 76,     // before the plan: steps to run at once, and their undoing if no plan comes
   kGrown = 80,       // unpack: u64 bytes of the blob that are in its file by now

@@ -2,7 +2,7 @@
 import type { Endpoint, EndpointConfig } from '../network/index.js'
 import type { ContainerConfig } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
-import { reservedPorts, runNetwork } from './network-run.js'
+import { reservedPorts, runNetwork } from './network-state.js'
 import type { PortSummary } from './types.js'
 
 /** `/target:/container/alias`. */
@@ -29,9 +29,9 @@ export function portSummary(context: EngineContext, config: ContainerConfig): Po
   const run = runNetwork(context, config.id)
   if (run === undefined) return []
   const reserved = reservedPorts(context, config.id)
-  const published = run.published.flatMap(({ port, protocol, addresses, reservation }) => {
+  const published = run.published.flatMap(({ port, protocol, addresses, reservation, network }) => {
     const hostPort = reserved[reservation]
-    return hostPort === undefined
+    return hostPort === undefined || network === ''
       ? []
       : addresses.map((hostAddress): PortSummary => ({ port, protocol, hostAddress, hostPort }))
   })

@@ -3,18 +3,22 @@ import { renameSync, writeFileSync } from 'node:fs'
 import { JubakoError } from '../errors/index.js'
 import type { Step } from '../native/index.js'
 import {
-  addressesOf,
   type Endpoint,
   type NetworkConfig,
+  publishedPorts,
+  publishSteps,
   type RunNetwork,
+  reserveSteps,
   routeSteps,
   unlinkSteps,
+  unpublishSteps,
 } from '../network/index.js'
 import { type ContainerConfig, ownsNetwork, runSteps } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
 import { hostsText, resolvConfText } from './files.js'
 import { endpointOf } from './network-config.js'
-import { endpointSteps, makeEndpoint, resolverOf, runNetwork, runPath } from './network-run.js'
+import { endpointSteps, lifeSteps, makeEndpoint, type NetworkPart, publish } from './network-run.js'
+import { giveBack, portsPath, runNetwork, runPath } from './network-state.js'
 import type { NetworkAttachment } from './network-types.js'
 
 /** @throws JubakoError as docker does, for a network of the host or another container, or one it is in already */
@@ -58,7 +62,7 @@ export async function connectContainer(
     try {
       await plug(context, config, network, endpoint, run, { ...config, endpoints: [...endpoints, wanted] })
     } catch (error) {
-      for (const address of addressesOf(endpoint)) context.networks.store.giveBack(network.id, address, endpoint.owner)
+      giveBack(context, endpoint)
       throw error
     }
   }
@@ -82,7 +86,7 @@ function freePosition(run: RunNetwork): number {
   for (let at = 0; ; at++) if (!used.has(at)) return at
 }
 
-function partsOf(context: EngineContext, run: RunNetwork): { network: NetworkConfig; endpoint: Endpoint }[] {
+function partsOf(context: EngineContext, run: RunNetwork): NetworkPart[] {
   return run.endpoints.flatMap((endpoint) => {
     const network = context.networks.store.load(endpoint.network)
     return network === undefined ? [] : [{ network, endpoint }]
@@ -97,21 +101,39 @@ async function plug(
   before: RunNetwork,
   after: ContainerConfig,
 ): Promise<void> {
-  const run = { ...before, endpoints: [...before.endpoints, endpoint] }
-  const parts = partsOf(context, run)
+  const endpoints = [...before.endpoints, endpoint]
+  const parts = partsOf(context, { ...before, endpoints })
+  const run = { endpoints, published: publish(after, parts, before.published) }
   const { make, undo } = endpointSteps(context, config, network, endpoint, [])
-  const resolver = resolverOf(
-    context,
-    after,
-    parts.map((part) => part.network),
-  )
+  // Nothing was published before when no network could.
+  const reserve = before.published.length === 0 ? reserveSteps(run.published, portsPath(context, config.id)) : []
+  const [there, back] = [movePorts(context, before, run), movePorts(context, run, before)]
+  await change(context, after, run, [...reserve, ...make, ...there], [...back, ...unlinkSteps(endpoint), ...undo])
+}
+
+/** Published ports lead through the network with the default route: perhaps another one now. */
+function movePorts(context: EngineContext, from: RunNetwork, to: RunNetwork): Step[] {
+  if (from.published[0]?.network === to.published[0]?.network) return []
+  const { table } = context.networks
+  const ports = ({ endpoints, published }: RunNetwork) => endpoints.flatMap((one) => publishedPorts(published, one))
+  return [...unpublishSteps(table, ports(from)), ...publishSteps(table, ports(to))]
+}
+
+/** Has the supervisor do it now, and know what is to be in the container's later lives and at its end. */
+async function change(
+  context: EngineContext,
+  config: ContainerConfig,
+  run: RunNetwork,
+  act: readonly Step[],
+  reverse: readonly Step[],
+): Promise<void> {
+  const { socket } = context.store.places.of(config.id)
+  const parts = partsOf(context, run)
+  const { beside, resolver, end } = lifeSteps(context, config, parts, run.published)
   const files = fileSteps(context, config, run, resolver.length > 0)
-  await send(
-    context,
-    config,
-    [...make, ...routeSteps(parts, true), ...resolver, ...files],
-    [...unlinkSteps(endpoint), ...undo],
-  )
+  const now = [...act, ...routeSteps(parts, true), ...resolver, ...files]
+  const what = `cannot change the networks of container ${config.name}`
+  await runSteps(socket, { now, reverse, later: beside, end }, what)
   writeRun(context, config.id, run)
 }
 
@@ -129,16 +151,6 @@ function writeRun(context: EngineContext, id: string, run: RunNetwork): void {
   const path = runPath(context, id)
   writeFileSync(`${path}.tmp`, `${JSON.stringify(run)}\n`, { mode: 0o600 })
   renameSync(`${path}.tmp`, path)
-}
-
-async function send(
-  context: EngineContext,
-  config: ContainerConfig,
-  act: readonly Step[],
-  undo: readonly Step[],
-): Promise<void> {
-  const { socket } = context.store.places.of(config.id)
-  await runSteps(socket, act, undo, `cannot change the networks of container ${config.name}`)
 }
 
 export async function disconnectContainer(
@@ -163,18 +175,12 @@ export async function disconnectContainer(
   const run = context.store.isRunning(config.id) ? runNetwork(context, config.id) : undefined
   const endpoint = run?.endpoints.find((one) => one.network === network.id)
   if (run !== undefined && endpoint !== undefined) {
-    const after = { ...run, endpoints: run.endpoints.filter((one) => one !== endpoint) }
-    const { undo } = endpointSteps(context, config, network, endpoint, run.published)
-    const parts = partsOf(context, after)
-    const steps: Step[] = [
-      ...undo,
-      ...unlinkSteps(endpoint),
-      ['resolve-not', context.networks.store.zone(network.id)],
-      ...routeSteps(parts, true),
-      ...fileSteps(context, remaining, after, true),
-    ]
-    await send(context, config, steps, [])
-    writeRun(context, config.id, after)
+    const endpoints = run.endpoints.filter((one) => one !== endpoint)
+    const after = { endpoints, published: publish(remaining, partsOf(context, { ...run, endpoints }), run.published) }
+    const { undo } = endpointSteps(context, config, network, endpoint, [])
+    const zone = context.networks.store.zone(network.id)
+    const act: Step[] = [...movePorts(context, run, after), ...undo, ...unlinkSteps(endpoint), ['resolve-not', zone]]
+    await change(context, remaining, after, act, [])
   }
   context.store.save(remaining)
   connectionEvent(context, network, config, 'disconnect')

@@ -3,7 +3,7 @@ import { isJubakoError, JubakoError } from '../errors/index.js'
 import type { RunNetwork } from '../network/index.js'
 import type { ContainerConfig } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
-import { reservedPorts, runningNetworks } from './network-run.js'
+import { reservedPorts, runningNetworks } from './network-state.js'
 
 /** Docker's words for a port that is taken, and whose it is as far as that can be seen. */
 export function networkError(

@@ -1,6 +1,6 @@
 import type { NetworkConfig } from '../network/index.js'
 import type { EngineContext } from './context.js'
-import { runningNetworks } from './network-run.js'
+import { runningNetworks } from './network-state.js'
 
 const cidr = (one: { address: string; prefix: number } | null): string =>
   one === null ? '' : `${one.address}/${one.prefix}`

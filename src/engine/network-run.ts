@@ -1,10 +1,8 @@
-/** The networks of a running container: what is planned for its start, what others find of it, and what is left of it. */
+/** A container's part in its networks: what is planned for its start, and for its lives after a change. */
 import { randomBytes } from 'node:crypto'
-import { readdirSync, readFileSync, rmdirSync, rmSync, unlinkSync } from 'node:fs'
 import { JubakoError } from '../errors/index.js'
-import { Netlink, netlink, type Step } from '../native/index.js'
+import type { Step } from '../native/index.js'
 import {
-  addressesOf,
   bridgeOptions,
   type Endpoint,
   type EndpointConfig,
@@ -26,12 +24,11 @@ import {
   resolverSteps,
   routeSteps,
   unpublishSteps,
-  unpublishTransactions,
 } from '../network/index.js'
 import { type ContainerConfig, ownsNetwork } from '../runtime/index.js'
-import { processStartTime, thisStartTime } from './boot.js'
 import type { EngineContext } from './context.js'
 import { hostResolvers, hostsText, resolvConfText } from './files.js'
+import { giveBack, newOwner, portsPath, releaseLeftovers, runPath } from './network-state.js'
 
 export interface NetworkPlan {
   host: Step[]
@@ -40,35 +37,6 @@ export interface NetworkPlan {
   run: RunNetwork
   /** Gives the addresses back when nothing was started. */
   abandon(): void
-}
-
-export const runPath = (context: EngineContext, id: string): string => `${context.store.places.of(id).run}/network.json`
-export const portsPath = (context: EngineContext, id: string): string => `${context.store.places.of(id).run}/ports`
-
-function readJson<T>(path: string): T | undefined {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as T
-  } catch {
-    return undefined
-  }
-}
-
-/** What a started container has of networks; undefined when it has none. */
-export const runNetwork = (context: EngineContext, id: string): RunNetwork | undefined => readJson(runPath(context, id))
-
-/** Ports of the host by reservation. */
-export const reservedPorts = (context: EngineContext, id: string): number[] => readJson(portsPath(context, id)) ?? []
-
-/** Tells a holder of addresses from all others, and whether it can still be alive. */
-function newOwner(id: string): string {
-  return `${id} ${process.pid} ${thisStartTime()} ${randomBytes(4).toString('hex')}`
-}
-
-/** Whether neither the container nor who was about to start it lives. */
-function isAbandoned(context: EngineContext, owner: string): boolean {
-  const [id = '', pid = '', started = ''] = owner.split(' ')
-  if (!/^[0-9a-f]{64}$/.test(id)) return true
-  return !context.store.isRunning(id) && processStartTime(Number(pid)) !== started
 }
 
 /** Names of a container in the name service of a network, the first for reverse look-ups. */
@@ -159,14 +127,25 @@ function bindings(config: ContainerConfig): PortBinding[] {
   ]
 }
 
-/** Publishes through the network that has the default route. */
-function publish(
+export interface NetworkPart {
+  network: NetworkConfig
+  endpoint: Endpoint
+}
+
+/**
+ * Publishes through the network that has the default route.
+ *
+ * @param before as it was published: the numbers on the host stay, whatever network it is now
+ */
+export function publish(
   config: ContainerConfig,
-  parts: readonly { network: NetworkConfig; endpoint: Endpoint }[],
+  parts: readonly NetworkPart[],
+  before: readonly Published[] = [],
 ): Published[] {
   const way = [...parts]
     .filter(({ network }) => network.driver === 'bridge' && !network.internal)
     .sort((a, b) => b.endpoint.gwPriority - a.endpoint.gwPriority || (a.network.name < b.network.name ? -1 : 1))[0]
+  if (before.length > 0) return before.map((one) => ({ ...one, network: way?.network.id ?? '' }))
   if (way === undefined) return []
   const { network, endpoint } = way
   const all = network.options[bridgeOptions.hostBinding] || '0.0.0.0'
@@ -262,6 +241,26 @@ export function needsForwarder(config: ContainerConfig): boolean {
   )
 }
 
+/** All that connects a container in one of its lives, and what takes it out of its networks when all is over. */
+export function lifeSteps(
+  context: EngineContext,
+  config: ContainerConfig,
+  parts: readonly NetworkPart[],
+  published: readonly Published[],
+): { beside: Step[]; resolver: Step[]; end: Step[] } {
+  const each = parts.map(({ network, endpoint }) => endpointSteps(context, config, network, endpoint, published))
+  const resolver = resolverOf(
+    context,
+    config,
+    parts.map(({ network }) => network),
+  )
+  return {
+    beside: [...each.flatMap(({ make }) => make), ...routeSteps(parts, false), ...resolver],
+    resolver,
+    end: each.flatMap(({ undo }) => undo),
+  }
+}
+
 /**
  * Decides a container's part in its networks, and takes the addresses.
  *
@@ -272,7 +271,7 @@ export async function planNetwork(context: EngineContext, config: ContainerConfi
   if (!ownsNetwork(config) || wanted.length === 0) return undefined
   const { networks, store } = context
   await releaseLeftovers(context, config.id)
-  const parts: { network: NetworkConfig; endpoint: Endpoint }[] = []
+  const parts: NetworkPart[] = []
   const abandon = () => {
     for (const { endpoint } of parts) giveBack(context, endpoint)
   }
@@ -290,12 +289,7 @@ export async function planNetwork(context: EngineContext, config: ContainerConfi
     const published = publish(config, parts)
     const run: RunNetwork = { endpoints: parts.map(({ endpoint }) => endpoint), published }
     const paths = store.places.of(config.id)
-    const each = parts.map(({ network, endpoint }) => endpointSteps(context, config, network, endpoint, published))
-    const resolver = resolverOf(
-      context,
-      config,
-      parts.map(({ network }) => network),
-    )
+    const { beside, resolver, end } = lifeSteps(context, config, parts, published)
     return {
       run,
       abandon,
@@ -307,95 +301,11 @@ export async function planNetwork(context: EngineContext, config: ContainerConfi
         ),
         ...reserveSteps(published, portsPath(context, config.id)),
       ],
-      beside: [...each.flatMap(({ make }) => make), ...routeSteps(parts, false), ...resolver],
-      exit: [
-        ...each.flatMap(({ undo }) => undo),
-        ['unlink', portsPath(context, config.id)],
-        ['unlink', runPath(context, config.id)],
-      ],
+      beside: [['networks'], ...beside, ['networks-end']],
+      exit: [...end, ['unlink', portsPath(context, config.id)], ['unlink', runPath(context, config.id)]],
     }
   } catch (error) {
     abandon()
     throw error
   }
-}
-
-function giveBack(context: EngineContext, endpoint: Endpoint): void {
-  for (const address of addressesOf(endpoint))
-    context.networks.store.giveBack(endpoint.network, address, endpoint.owner)
-}
-
-const E = { noent: 2, opnotsupp: 95 }
-
-/** What a supervisor that was killed left of its container's networks, outside of the namespace that died with it. */
-export async function releaseLeftovers(context: EngineContext, id: string): Promise<void> {
-  const run = runNetwork(context, id)
-  if (run === undefined) return
-  const { store, table } = context.networks
-  const ports = reservedPorts(context, id)
-  for (const endpoint of run.endpoints) {
-    const [first] = addressesOf(endpoint)
-    if (first === undefined || store.addresses(endpoint.network).get(first) !== endpoint.owner) continue
-    for (const transaction of unpublishTransactions(
-      table,
-      publishedPorts(
-        run.published.filter(({ reservation }) => ports[reservation] !== undefined),
-        endpoint,
-        ports,
-      ),
-    )) {
-      netlink(Netlink.netfilter, `table ${table}`, transaction, [E.noent, E.opnotsupp])
-    }
-    removeNames(context, endpoint)
-    giveBack(context, endpoint)
-  }
-  for (const path of [runPath(context, id), portsPath(context, id)]) rmSync(path, { force: true })
-}
-
-function removeNames(context: EngineContext, endpoint: Endpoint): void {
-  const zone = context.networks.store.zone(endpoint.network)
-  for (const address of addressesOf(endpoint)) {
-    for (const name of endpoint.names) {
-      ignoring(() => unlinkSync(`${zone}/names/${name}/${address}`))
-      ignoring(() => rmdirSync(`${zone}/names/${name}`))
-    }
-    ignoring(() => unlinkSync(`${zone}/reverse/${address}`))
-  }
-}
-
-function ignoring(act: () => void): void {
-  try {
-    act()
-  } catch {
-    // it is gone, or others use it
-  }
-}
-
-/** Addresses whose container and whose taker are both dead. */
-export async function sweepNetworks(context: EngineContext): Promise<void> {
-  const { store } = context.networks
-  for (const zone of store.zones()) {
-    const owners = [...store.addresses(zone)]
-    if (owners.length === 0) continue
-    for (const [address, owner] of owners) {
-      if (!isAbandoned(context, owner)) continue
-      await releaseLeftovers(context, owner.slice(0, 64))
-      store.giveBack(zone, address, owner)
-    }
-  }
-}
-
-/** All containers that run and have networks. */
-export function runningNetworks(context: EngineContext): { config: ContainerConfig; run: RunNetwork }[] {
-  let ids: string[]
-  try {
-    ids = readdirSync(context.runRoot).filter((name) => /^[0-9a-f]{64}$/.test(name))
-  } catch {
-    return []
-  }
-  return ids.flatMap((id) => {
-    const run = runNetwork(context, id)
-    const config = run === undefined || !context.store.isRunning(id) ? undefined : context.store.load(id)
-    return config === undefined ? [] : [{ config, run: run! }]
-  })
 }

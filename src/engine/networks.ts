@@ -27,7 +27,7 @@ import {
 import type { ContextNetworks, EngineContext } from './context.js'
 import { connectContainer, disconnectContainer } from './network-connect.js'
 import { inspectNetwork } from './network-inspect.js'
-import { reservedPorts, runningNetworks } from './network-run.js'
+import { reservedPorts, runningNetworks } from './network-state.js'
 import type { NetworkAttachment, NetworkCreateOptions, NetworkHandle, NetworkSummary } from './network-types.js'
 
 const predefined = ['bridge', 'host', 'none'] as const

@@ -3,7 +3,7 @@ import { removeTree } from '../native/index.js'
 import type { ContainerConfig } from '../runtime/index.js'
 import { processStartTime, thisStartTime } from './boot.js'
 import type { EngineContext } from './context.js'
-import { releaseLeftovers } from './network-run.js'
+import { releaseLeftovers } from './network-state.js'
 import { collectSnapshots, snapshotKeys } from './snapshots.js'
 import { releaseVolumes } from './volumes.js'
 

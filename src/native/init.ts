@@ -76,7 +76,7 @@ export class InitProcess {
 
   /** Has it run steps before its plan comes; if none comes, it runs those of `undo`. Its failure is the plan's. */
   prepare(act: readonly Step[], undo: readonly Step[]): void {
-    this.send(Frame.prepare, encodeStepLists(act, undo))
+    this.send(Frame.prepare, encodeStepLists(act, undo, [], undo))
   }
 
   /** Lets it begin. */

@@ -62,6 +62,8 @@ export const steps = {
   resolver: 96,
   'resolve-in': 97,
   'resolve-not': 98,
+  networks: 99,
+  'networks-end': 100,
   'memory-file': 120,
   'bind-in': 121,
   'clean-stubs': 122,

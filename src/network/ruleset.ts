@@ -211,6 +211,8 @@ export const forwardRules = ruleCount
 /** In the container's own namespace: port 53 of 127.0.0.11 is wherever its name service could bind. */
 export function resolverTable(): Transaction {
   const transaction = new Transaction('jubako', 2).newTable().newChain('output', 'nat', HOOK.output, -100)
+  // Made anew when a container gets another network.
+  transaction.emptyChain('output')
   for (const protocol of [17, 6]) {
     transaction.newRule('output', [
       ...is.destination(4, Buffer.from([127, 0, 0, 11])),

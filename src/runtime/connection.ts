@@ -238,13 +238,22 @@ export async function waitForExit(path: string, signal?: AbortSignal): Promise<E
   })
 }
 
+/** Steps about the networks of a running container. */
+export interface SentSteps {
+  now: readonly Step[]
+  /** Undoes `now` when a step of it fails. */
+  reverse: readonly Step[]
+  /** What connects it in its later lives, and what takes it out when all is over, instead of what was sent before. */
+  later: readonly Step[]
+  end: readonly Step[]
+}
+
 /**
- * Has the supervisor of a running container carry out steps now.
+ * Has a container's supervisor run steps.
  *
- * @param undo what it does when they fail, or at the container's end
- * @throws JubakoError of the failed step, or ERR_JUBAKO_STATE when the container does not run
+ * @throws JubakoError of the step that failed, or ERR_JUBAKO_STATE when the container does not run
  */
-export async function runSteps(path: string, act: readonly Step[], undo: readonly Step[], what: string): Promise<void> {
+export async function runSteps(path: string, steps: SentSteps, what: string): Promise<void> {
   const socket = await connectIfRunning(path)
   const stopped = () => new JubakoError('ERR_JUBAKO_STATE', `${what}: it is not running`)
   if (socket === null) throw stopped()
@@ -259,7 +268,8 @@ export async function runSteps(path: string, act: readonly Step[], undo: readonl
       socket.on('data', (chunk: Buffer) => reader.push(chunk))
       socket.on('error', () => {})
       socket.on('close', () => reject(stopped()))
-      socket.write(encodeFrame(Frame.steps, encodeStepLists(act, undo)))
+      const { now, reverse, later, end } = steps
+      socket.write(encodeFrame(Frame.steps, encodeStepLists(now, reverse, later, end)))
     })
   } finally {
     socket.destroy()
