@@ -1,5 +1,6 @@
 // Works on the files of one container, running or stopped, or of one directory of the host: looks at a path, packs what
-// is there, unpacks an archive into it. Nothing a container does to its links meanwhile leads out of its root.
+// is there, unpacks an archive into it, reads a file, lists a directory. Nothing a container does to its links
+// meanwhile leads out of its root.
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -11,6 +12,7 @@
 #include "../archive/jail.h"
 #include "../archive/pack.h"
 #include "../archive/path_walk.h"
+#include "../archive/plain.h"
 #include "../archive/unpack.h"
 #include "../spawn/child.h"
 #include "../spawn/plan.h"
@@ -28,7 +30,7 @@ namespace {
 using archive::Fault;
 using archive::JailFor;
 
-enum class Job : uint32_t { kFind = 0, kPack = 1, kUnpack = 2 };
+enum class Job : uint32_t { kFind = 0, kPack = 1, kUnpack = 2, kRead = 3, kList = 4 };
 
 struct Orders {
   Job job;
@@ -143,6 +145,15 @@ void pack(const Orders& orders, int root) {
   send_frame(protocol::kResult, &result.size, sizeof result.size);
 }
 
+void plain(const Orders& orders, int root) {
+  confine(orders);
+  Fault fault;
+  uint64_t result = 0;
+  auto* job = orders.job == Job::kRead ? archive::read_file : archive::list_directory;
+  if (!job(root, *orders.path ? orders.path : "/", orders.stream, result, fault)) give_up(fault);
+  send_frame(protocol::kResult, &result, sizeof result);
+}
+
 class Silent : public archive::UnpackObserver {
  public:
   void progress(uint64_t, uint64_t) override {}
@@ -186,6 +197,8 @@ int files_main() {
     case Job::kFind: find(orders, root); break;
     case Job::kPack: pack(orders, root); break;
     case Job::kUnpack: unpack(orders, root); break;
+    case Job::kRead:
+    case Job::kList: plain(orders, root); break;
   }
   _exit(0);
 }

@@ -1,8 +1,6 @@
-import { closeSync, constants, existsSync, openSync } from 'node:fs'
-import { Socket } from 'node:net'
+import { closeSync, existsSync } from 'node:fs'
 import { basename } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import type { Readable } from 'node:stream'
 import { packTree } from '../archive/index.js'
 import { isJubakoError, JubakoError } from '../errors/index.js'
 import { closeFd, openPipe } from '../native/index.js'
@@ -15,8 +13,17 @@ import {
   planStoppedRoot,
   runFileJob,
 } from '../runtime/index.js'
-import type { ContainerFiles, CopyInOptions, CopyOutOptions, HostPlace, PathStat } from './container-types.js'
+import type {
+  ContainerFiles,
+  CopyInOptions,
+  CopyOutOptions,
+  FileEntry,
+  HostPlace,
+  PathStat,
+  WriteFileOptions,
+} from './container-types.js'
 import type { EngineContext } from './context.js'
+import { feedJob, listIn, readIn, readJob, unpackAt, withDirectory, writing } from './file-jobs.js'
 import { lockFiles } from './files-lock.js'
 import { mountSources } from './mount-sources.js'
 import { openNamespace } from './namespace.js'
@@ -54,25 +61,34 @@ export class FilesOf implements ContainerFiles {
   }
 
   async copyIn(directory: string, archive: Readable, options: CopyInOptions = {}): Promise<void> {
-    const [ours, theirs] = openPipe().reverse() as [number, number]
-    const socket = new Socket({ fd: ours, readable: false, writable: true })
-    let broken: unknown
-    const feeding = pipeline(archive, socket).catch((error: unknown) => {
-      // The worker went first: why is its own to say.
-      if ((error as NodeJS.ErrnoException).code !== 'EPIPE') broken = error
-    })
-    try {
-      await this.#withRoot((root) => this.#unpack(root, theirs, directory, options))
-    } catch (error) {
-      socket.destroy()
-      throw broken ?? error
-    } finally {
-      closeFd(theirs)
-    }
-    socket.destroy()
-    await feeding
-    if (broken !== undefined) throw broken
+    await feedJob(archive, (fd) => this.#withRoot((root) => this.#unpack(root, fd, directory, options)))
     this.#event('extract-to-dir')
+  }
+
+  async read(path: string): Promise<Buffer>
+  async read(path: string, encoding: BufferEncoding): Promise<string>
+  async read(path: string, encoding?: BufferEncoding): Promise<Buffer | string> {
+    const bytes = await readIn(
+      (work) => this.#withRoot(work),
+      path,
+      (work) => this.#named(path, work),
+      this.#what(path),
+    )
+    return encoding === undefined ? bytes : bytes.toString(encoding)
+  }
+
+  async write(path: string, data: string | Uint8Array, options: WriteFileOptions = {}): Promise<void> {
+    const { directory, archive } = writing(path, data, options)
+    await this.copyIn(directory, archive, { overwriteKinds: false })
+  }
+
+  async list(path: string): Promise<FileEntry[]> {
+    return listIn(
+      (work) => this.#withRoot(work),
+      path,
+      (work) => this.#named(path, work),
+      this.#what(path),
+    )
   }
 
   async copyToHost(path: string, to: HostPlace, options: CopyOutOptions & CopyInOptions): Promise<number> {
@@ -205,47 +221,6 @@ export class FilesOf implements ContainerFiles {
       closeSync(lock!)
     }
   }
-}
-
-function unpackAt(root: Root, stream: number, path: string, options: CopyInOptions, what: string): Promise<Buffer> {
-  const { overwriteKinds = false, owners = true, signal } = options
-  return runFileJob({ kind: 'unpack', root, stream, path, keepKinds: !overwriteKinds, owners, signal }, what)
-}
-
-async function withDirectory<T>(path: string, work: (root: Root) => Promise<T>): Promise<T> {
-  const directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
-  try {
-    return await work({ directory })
-  } finally {
-    closeSync(directory)
-  }
-}
-
-/** What a job writes to its descriptor, as a stream that fails when the job does. */
-function readJob(job: (fd: number) => Promise<unknown>): Readable {
-  const [read, write] = openPipe()
-  const done = job(write).finally(() => closeFd(write))
-  done.catch(() => {})
-  const socket = new Socket({ fd: read, readable: true, writable: false })
-  const stream = new Readable({
-    read: () => void socket.resume(),
-    destroy: (error, callback) => {
-      socket.destroy()
-      callback(error)
-    },
-  })
-  socket.on('data', (chunk: Buffer) => {
-    if (!stream.push(chunk)) socket.pause()
-  })
-  socket.on('error', (error) => stream.destroy(error))
-  socket.on('end', () => {
-    done.then(
-      () => stream.push(null),
-      (error: unknown) => stream.destroy(error as Error),
-    )
-  })
-  socket.pause()
-  return stream
 }
 
 /** Runs two jobs with a pipe between them. Gives the bytes that went through. */

@@ -44,6 +44,53 @@ export interface CopyInOptions {
   signal?: AbortSignal
 }
 
+export interface WriteFileOptions {
+  /** Permissions. Default 0o644. */
+  mode?: number
+  /** Owner. Default 0. */
+  uid?: number
+  gid?: number
+  /** Default: now. */
+  mtime?: Date
+  /** Directories on the way that are missing are made. Default false: they are an error. */
+  parents?: boolean
+}
+
+/** A name in a directory. A symbolic link is listed as such. */
+export interface FileEntry {
+  name: string
+  /** Bytes. */
+  size: number
+  /** st_mode: kind and permissions. */
+  mode: number
+  /** Nanoseconds since the epoch. */
+  mtimeNano: bigint
+}
+
+/** Files by their paths; paths are those of the container or volume, and so are the links on their way. */
+export interface Files {
+  /**
+   * The content of a file.
+   *
+   * @throws JubakoError ERR_JUBAKO_NOT_FOUND; EISDIR, EINVAL for what is no regular file
+   */
+  read(path: string): Promise<Buffer>
+  read(path: string, encoding: BufferEncoding): Promise<string>
+  /**
+   * Makes a file, or a new one in its place: also in that of a symbolic link.
+   *
+   * @param data text is written as UTF-8
+   * @throws JubakoError ERR_JUBAKO_NOT_FOUND for a directory that is missing; ERR_JUBAKO_STATE when the root is read-only
+   */
+  write(path: string, data: string | Uint8Array, options?: WriteFileOptions): Promise<void>
+  /**
+   * What is in a directory, in the order of the names' bytes.
+   *
+   * @throws JubakoError ERR_JUBAKO_NOT_FOUND; ENOTDIR
+   */
+  list(path: string): Promise<FileEntry[]>
+}
+
 /** Where files come from or go to on the host: a directory, and a path in it. */
 export interface HostPlace {
   /** Absolute; links on the way are followed. */
@@ -53,7 +100,7 @@ export interface HostPlace {
 }
 
 /** The files of a container, whether it runs or not. Paths are the container's own, and so are the links on their way. */
-export interface ContainerFiles {
+export interface ContainerFiles extends Files {
   /** @throws JubakoError ERR_JUBAKO_NOT_FOUND */
   stat(path: string): Promise<PathStat>
   /**

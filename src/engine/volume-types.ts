@@ -1,3 +1,5 @@
+import type { Files } from './container-types.js'
+
 /** Ids of files, and what they are shown as inside. */
 export interface IdRange {
   /** First id on the disk. */
@@ -87,6 +89,11 @@ export interface Volume {
   summary(): Promise<VolumeSummary>
   /** Docker's `inspect` shape. */
   inspect(): Promise<Record<string, unknown>>
+  /**
+   * Its files, whether a container has it or not. Of a volume with a file system of its own (`type`, `device`) they are
+   * there only where the kernel mounts it: ERR_JUBAKO_UNSUPPORTED, but for `o=bind`.
+   */
+  readonly files: Files
   /** Bytes of its files. */
   size(): Promise<number>
   /** @throws JubakoError ERR_JUBAKO_CONFLICT while a container has it */

@@ -1,7 +1,9 @@
 import { JubakoError } from '../errors/index.js'
 import type { VolumeRecord } from '../runtime/index.js'
+import type { Files } from './container-types.js'
 import type { EngineContext } from './context.js'
 import { diskUsage } from './disk-usage.js'
+import { volumeFiles } from './volume-files.js'
 import type { Volume, VolumeApi, VolumeCreateOptions, VolumeFilters, VolumeSummary } from './volume-types.js'
 
 /** @throws JubakoError ERR_JUBAKO_NOT_FOUND for a driver that is not `local` */
@@ -106,6 +108,10 @@ class VolumeHandle implements Volume {
 
   get mountpoint(): string {
     return this.context.volumes.mountpoint(this.name)
+  }
+
+  get files(): Files {
+    return volumeFiles(this.context, this.name)
   }
 
   async summary(): Promise<VolumeSummary> {

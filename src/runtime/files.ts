@@ -8,7 +8,7 @@ import type { ContainerPaths } from './paths.js'
 import { userMountSteps } from './plan-mounts.js'
 import type { MountSource } from './plan-volumes.js'
 
-const jobs = { find: 0, pack: 1, unpack: 2 } as const
+const jobs = { find: 0, pack: 1, unpack: 2, read: 3, list: 4 } as const
 
 /** What the worker of native/init/files.cc is to do, and where. */
 export interface FileJob {
@@ -148,6 +148,27 @@ export async function runFileJob(job: FileJob, what: string): Promise<Buffer> {
     throw new JubakoError('ERR_JUBAKO_SYSTEM', `${what}: the worker ended by signal ${exit.signal ?? 'none'}`)
   }
   return result
+}
+
+/** An entry of a directory, as lstat(2) has it. */
+export type ListedPath = Omit<FoundPath, 'target'> & { name: string }
+
+const listedHead = 28
+
+/** What a `list` wrote. */
+export function decodeList(bytes: Buffer): ListedPath[] {
+  const found: ListedPath[] = []
+  for (let at = 0; at + listedHead <= bytes.length; ) {
+    const end = at + listedHead + bytes.readUInt32LE(at + 24)
+    found.push({
+      name: bytes.toString('utf8', at + listedHead, end),
+      size: Number(bytes.readBigUInt64LE(at)),
+      mtimeNano: bytes.readBigInt64LE(at + 8) * 1_000_000_000n + BigInt(bytes.readUInt32LE(at + 16)),
+      mode: bytes.readUInt32LE(at + 20),
+    })
+    at = end
+  }
+  return found
 }
 
 /** The result of a `find`. */

@@ -24,7 +24,15 @@ export {
   runSteps,
   waitForExit,
 } from './connection.js'
-export { decodeFound, type FileJob, type FoundPath, planJoinedRoot, planStoppedRoot, runFileJob } from './files.js'
+export {
+  decodeFound,
+  decodeList,
+  type FileJob,
+  type FoundPath,
+  planJoinedRoot,
+  planStoppedRoot,
+  runFileJob,
+} from './files.js'
 export { Clone, rlimitNumbers } from './flags.js'
 export type { LogLine } from './log-line.js'
 export { followLog, readLog } from './log-reader.js'
