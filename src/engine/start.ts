@@ -23,6 +23,7 @@ import type { EngineContext } from './context.js'
 import { healthPlan } from './health.js'
 import { readHost } from './host.js'
 import { joinFlags, openJoins } from './joins.js'
+import { withLinks } from './link-environment.js'
 import { mountSources } from './mount-sources.js'
 import { announceNetworks } from './network-connect.js'
 import { networkError } from './network-error.js'
@@ -231,7 +232,7 @@ export async function startContainer(
     const devices = hostDevices(config)
     network = await planNetwork(context, config)
     const plan = planContainer({
-      config,
+      config: withLinks(context, config),
       paths,
       root: overlay({
         lowers: config.layers.map((path) => (path.startsWith('/') ? path : `${context.root}/${path}`)),

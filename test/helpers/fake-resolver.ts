@@ -2,8 +2,8 @@
 import { createSocket } from 'node:dgram'
 import { createServer, type Server, type Socket } from 'node:net'
 
-/** Answers every question for an IPv4 address with 9.9.9.9, by UDP and TCP, at 127.0.0.1:53. */
-export function fakeResolver(asked: string[]) {
+/** Answers every question for an IPv4 address with 9.9.9.9, by UDP and TCP, at port 53. */
+export function fakeResolver(asked: string[], at = '127.0.0.1') {
   const answer = (query: Buffer): Buffer => {
     const labels: string[] = []
     let at = 12
@@ -35,8 +35,8 @@ export function fakeResolver(asked: string[]) {
   })
   return {
     ready: Promise.all([
-      new Promise<void>((settle) => udp.bind(53, '127.0.0.1', () => settle())),
-      new Promise<void>((settle) => tcp.listen(53, '127.0.0.1', () => settle())),
+      new Promise<void>((settle) => udp.bind(53, at, () => settle())),
+      new Promise<void>((settle) => tcp.listen(53, at, () => settle())),
     ]),
     close: async () => {
       for (const socket of sockets) socket.destroy()
