@@ -287,4 +287,12 @@ void network_leave(Supervisor& s) {
   n.inside = -1;
 }
 
+void network_give_up(Supervisor& s) {
+  for (size_t i = 0; i < 2 * s.network.port_count; i++) {
+    int& fd = s.network.reserved[i];
+    if (fd >= 0) close(fd);
+    fd = -1;
+  }
+}
+
 }  // namespace jubako

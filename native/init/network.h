@@ -35,4 +35,7 @@ bool network_resolve_not(Supervisor& s, Reader& r, Failure& f);
 // Before the exit steps: nothing of this process keeps the namespace alive.
 void network_leave(Supervisor& s);
 
+// When all is over: the ports of the host are free again.
+void network_give_up(Supervisor& s);
+
 }  // namespace jubako

@@ -222,6 +222,7 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
     run_exit_steps(s, s.plan.exit);
     run_exit_steps(s, s.plan.end);
   }
+  network_give_up(s);
   // Closing a socket of nf_tables waits until the kernel has freed what was deleted, for milliseconds: nobody else has
   // to.
   if (s.lock >= 0) close(s.lock);

@@ -162,5 +162,10 @@ t.test('all declared ports, ephemeral ones, and a client from outside', async (t
     'with a mac address of its own',
   )
   await sctp.close()
+  for (let round = 0; round < 5; round++) {
+    await using container = await run(['true'], { ports: [{ containerPort: 80, hostPort: 8080 }] })
+    await container.wait()
+  }
+  t.pass('a port is free as soon as its container is gone')
   await nothingLeft(t, runRoot)
 })
