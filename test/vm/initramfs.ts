@@ -8,7 +8,7 @@ import { type Kernel, moduleFiles } from './kernel.js'
 /** Kernel modules that the engine and its tests use, besides those the VM itself boots with. */
 const MODULES = [
   ...['virtio_pci', 'virtio_blk', 'virtio_console', 'virtiofs', 'ext4', 'overlay', 'fuse', 'loop'],
-  ...['veth', 'bridge', 'macvlan', 'tun', 'br_netfilter', 'nf_conntrack'],
+  ...['veth', 'bridge', 'macvlan', 'ipvlan', 'tun', 'br_netfilter', 'nf_conntrack'],
   ...['nf_tables', 'nft_chain_nat', 'nft_masq', 'nft_nat', 'nft_ct', 'nft_fib_inet'],
 ]
 
