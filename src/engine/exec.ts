@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { invalidArgument, JubakoError } from '../errors/index.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { invalidArgument, isJubakoError, JubakoError } from '../errors/index.js'
 import { InitProcess } from '../native/index.js'
 import { type ContainerConfig, planExec, requests, startSupervised } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
@@ -90,8 +91,7 @@ export async function execIn(
     supervised = await startSupervised(new InitProcess('exec', pipes?.fds ?? [], config.id), plan, what)
   } catch (error) {
     pipes?.abandon()
-    // The kernel says ESRCH, ENODEV or ENOMEM where a namespace's first process has ended: what it is, the container tells.
-    if (context.store.isRunning(config.id) && isAlive(context.store.runRecord(config.id)?.pid)) throw error
+    if (!(await hasEnded(context, config.id, error))) throw error
     throw new JubakoError('ERR_JUBAKO_STATE', `container ${config.id} is not running`, { cause: error })
   }
   const ends = pipes?.take() ?? supervised.streams
@@ -118,6 +118,17 @@ export async function execIn(
     kill,
     resize: async (columns, rows) => supervised.write(requests.resize(columns, rows)),
   }
+}
+
+/**
+ * Whether an exec failed because the container's first process ends: the kernel says ESRCH, ENODEV or ENOMEM from then on,
+ * which is a moment before the process is seen to have ended.
+ */
+async function hasEnded({ store }: EngineContext, id: string, error: unknown): Promise<boolean> {
+  const ended = () => !store.isRunning(id) || !isAlive(store.runRecord(id)?.pid)
+  const doubtful = isJubakoError(error) && ['ESRCH', 'ENODEV', 'ENOMEM'].includes(error.errnoName ?? '')
+  for (let attempt = 0; doubtful && attempt < 50 && !ended(); attempt++) await sleep(2)
+  return ended()
 }
 
 function isAlive(pid: number | undefined): boolean {
