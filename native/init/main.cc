@@ -18,7 +18,10 @@ constexpr Role kRoles[] = {
 
 }  // namespace
 
+char* jubako::process_title;
+
 int main(int argc, char** argv) {
+  if (argc > 2) jubako::process_title = argv[2];
   for (const Role& role : kRoles) {
     if (argc > 1 && strcmp(argv[1], role.name) == 0) return role.main();
   }

@@ -4,6 +4,9 @@
 
 namespace jubako {
 
+// argv[2]: what ps shows of this process beside its role.
+extern char* process_title;
+
 int supervise_main();
 int exec_main();
 int unpack_main();

@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstring>
+
 #include "../spawn/start.h"
 #include "../sys/linux.h"
 #include "roles.h"
@@ -82,6 +84,11 @@ Bytes await_plan(Supervisor& s, Failure& f) {
     uint32_t type = 0;
     Bytes frame = receive_frame(kControlFd, type, f);
     if (frame.size == 0 || type == protocol::kPlan) return frame;
+    if (type == protocol::kTitle) {
+      size_t room = process_title ? strlen(process_title) : 0;
+      memcpy(process_title, frame.data, frame.size < room ? frame.size : room);
+      continue;
+    }
     if (type != protocol::kPrepare) return fail(f, EPROTO, "plan", "frame"), Bytes();
     if (!f.failed()) run_sent_steps(s, frame.data, frame.size, f);
   }

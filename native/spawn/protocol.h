@@ -35,6 +35,7 @@ enum Type : uint32_t {
   kStop = 72,        // i32 signal: as kKill, and it is not started again; ends a wait for the next start
   kSteps = 74,       // about networks, see run_sent_steps; the answer is kFailed, with errno 0 if it worked
   kSubject = 75,     // text: what events are about from now on
+  kTitle = 77,       // before the plan: bytes that replace as many of the process's title
   kPrepare = 76,     // before the plan: steps to run at once, and their undoing if no plan comes
   kGrown = 80,       // unpack: u64 bytes of the blob that are in its file by now
   kPolicy = 73,      // u32 RestartPolicy, u32 most restarts: from now on

@@ -5,6 +5,7 @@ import type { NetworkConfig, NetworkStore } from '../network/index.js'
 import type { ContainerStore, VolumeStore } from '../runtime/index.js'
 import type { Events } from './events.js'
 import type { NetworksApi } from './network-types.js'
+import type { Spares } from './spares.js'
 
 /** What the engine's parts need of its networks. */
 export interface ContextNetworks extends NetworksApi {
@@ -26,6 +27,7 @@ export interface EngineContext {
   volumes: VolumeStore
   cgroups: CgroupHost
   events: Events
+  spares: Spares
   networks: ContextNetworks
   /** Parent of all containers' cgroups. */
   cgroupParent: string

@@ -19,6 +19,7 @@ import { managedFiles } from './files.js'
 import { type ImageApi, imageApi, imageUsers } from './images.js'
 import { engineInfo } from './info.js'
 import { inspectImage } from './inspect-image.js'
+import { type Launch, shapeOf } from './launch.js'
 import { type ContainerListing, listingOf } from './listing.js'
 import { type MergeContext, mergeConfig, newId } from './merge.js'
 import { checkName, generateName } from './names.js'
@@ -28,7 +29,7 @@ import { Networks } from './networks.js'
 import { ownRegistry, type RegistryStore, registryBlobs, registryStore } from './registry.js'
 import type { Snapshot, SnapshotApi } from './snapshot-types.js'
 import { requireSnapshots, resolveSnapshot, snapshotApi, snapshotKeys, snapshotsInUse } from './snapshots.js'
-import { Launch } from './start.js'
+import { Spares } from './spares.js'
 import { summaryOf } from './state.js'
 import { removeCgroupParents, sweep } from './sweep.js'
 import type {
@@ -147,6 +148,7 @@ export class Engine {
       alterPlan: options.alterPlan,
       alterPreparation: options.alterPreparation,
       cgroupParents: new Set(),
+      spares: new Spares(),
     }
     networks = new Networks(context, runRoot === defaultRunRoot)
     await sweep(context)
@@ -309,6 +311,7 @@ export class Engine {
   async close(): Promise<void> {
     await Promise.all([...this.#owned].map((container) => container.close()))
     this.#owned.clear()
+    await this.#context.spares.close()
     removeCgroupParents(this.#context)
     await this.#context.images.close()
   }
@@ -323,7 +326,8 @@ export class Engine {
       (mode) => mode?.startsWith('container:'),
     )
     if (shares) return undefined
-    return new Launch({ owned, tty: options.tty ?? false, stdin: options.stdin ?? false }, id)
+    const { tty = false, stdin = false } = options
+    return this.#context.spares.take(shapeOf({ owned, tty, stdin }), id)
   }
 
   async #create(

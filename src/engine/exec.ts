@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { invalidArgument, isJubakoError, JubakoError } from '../errors/index.js'
-import { InitProcess } from '../native/index.js'
-import { type ContainerConfig, planExec, requests, startSupervised } from '../runtime/index.js'
+import { type ContainerConfig, planExec, requests, type Supervised, startSupervised } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
 import { recordText } from './execs.js'
 import { readHost } from './host.js'
 import { newId } from './merge.js'
 import { signalName, signalNumber } from './signals.js'
-import { attachMask, StdioPipes, supervisedStreams } from './start.js'
+import { attachMask, supervisedStreams } from './start.js'
 import type { ExecOptions, ExecProcess, ExitStatus } from './types.js'
 
 function environment(config: ContainerConfig, options: ExecOptions): string[] {
@@ -53,44 +52,44 @@ export async function execIn(
   const tty = options.tty ?? false
   const stdin = options.stdin ?? false
   const detached = options.detached ?? false
-  const pipes = detached || tty ? undefined : new StdioPipes(stdin)
-  const mask = tty && !detached ? attachMask({}, stdin, true) : 0
-  const nowhere = [{ kind: 'null' }, { kind: 'null' }, { kind: 'null' }] as const
   const execId = options.id ?? newId()
-  context.events.container(config, `exec_create: ${command.join(' ')}`, { execID: execId })
-  const details = {
-    command,
-    tty,
-    stdin,
-    user: options.user ?? config.user,
-    workdir: options.workdir ?? config.workdir,
-    privileged: options.privileged ?? false,
-  }
-  const plan = planExec({
-    config,
-    paths: context.store.places.of(config.id),
-    cgroup: context.cgroups.plan(config.id, {}, null, { parent }),
-    host: readHost(),
-    argv: command,
-    env: environment(config, options),
-    user: details.user,
-    workdir: details.workdir,
-    privileged: details.privileged,
-    tty,
-    owned: !detached,
-    streams: pipes?.streams ?? (tty ? supervisedStreams({ tty, stdin }) : nowhere),
-    attachMask: mask,
-    rows: options.rows ?? 0,
-    columns: options.columns ?? 0,
-    events: context.events.execPlanOf(config, execId, command),
-    record: { id: execId, text: recordText(details) },
-  })
-  let supervised: Awaited<ReturnType<typeof startSupervised>>
+  const launch = context.spares.take({ role: 'exec', piped: !detached && !tty, stdin }, config.id)
+  const { pipes } = launch
+  let supervised: Supervised
   try {
-    const what = `cannot exec in container ${config.name}`
-    supervised = await startSupervised(new InitProcess('exec', pipes?.fds ?? [], config.id), plan, what)
+    const mask = tty && !detached ? attachMask({}, stdin, true) : 0
+    const nowhere = [{ kind: 'null' }, { kind: 'null' }, { kind: 'null' }] as const
+    context.events.container(config, `exec_create: ${command.join(' ')}`, { execID: execId })
+    const details = {
+      command,
+      tty,
+      stdin,
+      user: options.user ?? config.user,
+      workdir: options.workdir ?? config.workdir,
+      privileged: options.privileged ?? false,
+    }
+    const plan = planExec({
+      config,
+      paths: context.store.places.of(config.id),
+      cgroup: context.cgroups.plan(config.id, {}, null, { parent }),
+      host: readHost(),
+      argv: command,
+      env: environment(config, options),
+      user: details.user,
+      workdir: details.workdir,
+      privileged: details.privileged,
+      tty,
+      owned: !detached,
+      streams: pipes?.streams ?? (tty ? supervisedStreams({ tty, stdin }) : nowhere),
+      attachMask: mask,
+      rows: options.rows ?? 0,
+      columns: options.columns ?? 0,
+      events: context.events.execPlanOf(config, execId, command),
+      record: { id: execId, text: recordText(details) },
+    })
+    supervised = await startSupervised(launch.init, plan, `cannot exec in container ${config.name}`)
   } catch (error) {
-    pipes?.abandon()
+    await launch.abandon()
     if (!(await hasEnded(context, config.id, error))) throw error
     throw new JubakoError('ERR_JUBAKO_STATE', `container ${config.id} is not running`, { cause: error })
   }

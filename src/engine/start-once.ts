@@ -1,7 +1,8 @@
 import { isJubakoError } from '../errors/index.js'
 import type { Beginning, ContainerConfig } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
-import { type Launch, type Started, startContainer } from './start.js'
+import type { Launch } from './launch.js'
+import { type Started, startContainer } from './start.js'
 import { untilGone } from './stop.js'
 import type { StartOptions } from './types.js'
 

@@ -1,9 +1,8 @@
-import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { setImmediate as immediate } from 'node:timers/promises'
 import type { CgroupPlan } from '../cgroups/index.js'
 import { isJubakoError } from '../errors/index.js'
-import { AttachMask, closeFd, InitProcess, openPipe, type StreamPlan } from '../native/index.js'
+import { AttachMask, closeFd, type StreamPlan } from '../native/index.js'
 import { allowAllDevices, defaultDeviceRules, parseDeviceCgroupRule } from '../oci/devices.js'
 import { overlay } from '../overlay/index.js'
 import {
@@ -23,6 +22,7 @@ import type { EngineContext } from './context.js'
 import { healthPlan } from './health.js'
 import { readHost } from './host.js'
 import { joinFlags, openJoins } from './joins.js'
+import { Launch, shapeOf } from './launch.js'
 import { withLinks } from './link-environment.js'
 import { mountSources } from './mount-sources.js'
 import { announceNetworks } from './network-connect.js'
@@ -39,49 +39,6 @@ export interface Started {
   stderr: Readable | null
 }
 
-/** Pipes between this process and an owned container or exec: no byte passes through jubako-init. */
-export class StdioPipes {
-  readonly fds: number[] = []
-  readonly streams: [StreamPlan, StreamPlan, StreamPlan] = [{ kind: 'null' }, { kind: 'null' }, { kind: 'null' }]
-  readonly #ours: (number | null)[] = [null, null, null]
-  readonly #taken: Socket[] = []
-
-  constructor(stdin: boolean) {
-    for (let i = stdin ? 0 : 1; i < 3; i++) {
-      const [read, write] = openPipe()
-      this.streams[i] = { kind: 'passed', index: this.fds.length }
-      this.fds.push(i === 0 ? read : write)
-      this.#ours[i] = i === 0 ? write : read
-    }
-  }
-
-  /** Once the process exists that they were passed to: their other ends are its alone now. */
-  take(): { stdin: Writable | null; stdout: Readable; stderr: Readable } {
-    this.#closeTheirs()
-    const [stdin, stdout, stderr] = this.#ours.splice(0)
-    const open = (fd: number, readable: boolean) => {
-      const socket = new Socket({ fd, readable, writable: !readable })
-      this.#taken.push(socket)
-      return socket
-    }
-    return {
-      stdin: stdin == null ? null : open(stdin, false),
-      stdout: open(stdout!, true),
-      stderr: open(stderr!, true),
-    }
-  }
-
-  abandon(): void {
-    this.#closeTheirs()
-    for (const fd of this.#ours.splice(0)) if (fd !== null) closeFd(fd)
-    for (const socket of this.#taken.splice(0)) socket.destroy()
-  }
-
-  #closeTheirs(): void {
-    for (const fd of this.fds.splice(0)) closeFd(fd)
-  }
-}
-
 export function attachMask(options: AttachOptions | undefined, stdinOpen: boolean, tty: boolean): number {
   if (options === undefined) return 0
   return (
@@ -94,33 +51,6 @@ export function attachMask(options: AttachOptions | undefined, stdinOpen: boolea
 export function supervisedStreams(config: { tty: boolean; stdin: boolean }): [StreamPlan, StreamPlan, StreamPlan] {
   if (config.tty) return [{ kind: 'pty' }, { kind: 'pty' }, { kind: 'pty' }]
   return [{ kind: config.stdin ? 'pipe' : 'null' }, { kind: 'pipe' }, { kind: 'pipe' }]
-}
-
-/** A supervisor that waits for its plan, and the pipes it was given: made while the plan is still being thought out. */
-export class Launch {
-  readonly pipes: StdioPipes | undefined
-  readonly init: InitProcess
-
-  constructor(
-    config: { owned: boolean; tty: boolean; stdin: boolean },
-    title: string,
-    joins: readonly { fd: number }[] = [],
-  ) {
-    // A terminal's master stays with the supervisor: then its bytes are frames of the control socket.
-    this.pipes = config.owned && !config.tty ? new StdioPipes(config.stdin) : undefined
-    this.init = new InitProcess('supervise', [...(this.pipes?.fds ?? []), ...joins.map(({ fd }) => fd)], title)
-  }
-
-  /** Number of passed descriptors before the namespaces to join. */
-  get firstJoin(): number {
-    return this.pipes?.fds.length ?? 0
-  }
-
-  async abandon(): Promise<void> {
-    this.init.abandon()
-    await this.init.spawned.catch(() => {})
-    this.pipes?.abandon()
-  }
 }
 
 function volumeReleases(context: EngineContext, config: ContainerConfig): VolumeRelease[] {
@@ -213,7 +143,9 @@ export async function startContainer(
   const { store } = context
   const paths = store.places.of(config.id)
   const joins = await openJoins(context, config)
-  const launch = early ?? new Launch(config, config.id, joins)
+  const launch =
+    early ??
+    (joins.length > 0 ? new Launch(shapeOf(config), config.id, joins) : context.spares.take(shapeOf(config), config.id))
   const { pipes } = launch
   let firstStart = false
   let before: ExitInfo | undefined

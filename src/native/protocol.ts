@@ -29,6 +29,7 @@ export const Frame = {
   subject: 75,
   prepare: 76,
   grown: 80,
+  title: 77,
 } as const
 
 export const AttachMask = { stdin: 1, stdout: 2, stderr: 4 } as const

@@ -1,0 +1,84 @@
+import { Socket } from 'node:net'
+import type { Readable, Writable } from 'node:stream'
+import { closeFd, InitProcess, openPipe, type StreamPlan } from '../native/index.js'
+
+/** Pipes between this process and an owned container or exec: no byte passes through jubako-init. */
+export class StdioPipes {
+  readonly fds: number[] = []
+  readonly streams: [StreamPlan, StreamPlan, StreamPlan] = [{ kind: 'null' }, { kind: 'null' }, { kind: 'null' }]
+  readonly #ours: (number | null)[] = [null, null, null]
+  readonly #taken: Socket[] = []
+
+  constructor(stdin: boolean) {
+    for (let i = stdin ? 0 : 1; i < 3; i++) {
+      const [read, write] = openPipe()
+      this.streams[i] = { kind: 'passed', index: this.fds.length }
+      this.fds.push(i === 0 ? read : write)
+      this.#ours[i] = i === 0 ? write : read
+    }
+  }
+
+  /** Once the process exists that they were passed to: their other ends are its alone now. */
+  take(): { stdin: Writable | null; stdout: Readable; stderr: Readable } {
+    this.#closeTheirs()
+    const [stdin, stdout, stderr] = this.#ours.splice(0)
+    const open = (fd: number, readable: boolean) => {
+      const socket = new Socket({ fd, readable, writable: !readable })
+      this.#taken.push(socket)
+      return socket
+    }
+    return {
+      stdin: stdin == null ? null : open(stdin, false),
+      stdout: open(stdout!, true),
+      stderr: open(stderr!, true),
+    }
+  }
+
+  abandon(): void {
+    this.#closeTheirs()
+    for (const fd of this.#ours.splice(0)) if (fd !== null) closeFd(fd)
+    for (const socket of this.#taken.splice(0)) socket.destroy()
+  }
+
+  #closeTheirs(): void {
+    for (const fd of this.fds.splice(0)) closeFd(fd)
+  }
+}
+
+/** What has to be known of a process when its supervisor is started. */
+export interface LaunchShape {
+  role: 'supervise' | 'exec'
+  /** Its streams are pipes to this process. */
+  piped: boolean
+  /** So is its standard input. */
+  stdin: boolean
+}
+
+/** A supervisor that waits for its plan, and the pipes it was given: made while the plan is still being thought out. */
+export class Launch {
+  readonly pipes: StdioPipes | undefined
+  readonly init: InitProcess
+
+  constructor({ role, piped, stdin }: LaunchShape, title: string, joins: readonly { fd: number }[] = []) {
+    this.pipes = piped ? new StdioPipes(stdin) : undefined
+    this.init = new InitProcess(role, [...(this.pipes?.fds ?? []), ...joins.map(({ fd }) => fd)], title)
+  }
+
+  /** Number of passed descriptors before the namespaces to join. */
+  get firstJoin(): number {
+    return this.pipes?.fds.length ?? 0
+  }
+
+  async abandon(): Promise<void> {
+    this.init.abandon()
+    await this.init.spawned.catch(() => {})
+    this.pipes?.abandon()
+  }
+}
+
+/** A terminal's master stays with the supervisor: then its bytes are frames of the control socket. */
+export const shapeOf = (config: { owned: boolean; tty: boolean; stdin: boolean }): LaunchShape => ({
+  role: 'supervise',
+  piped: config.owned && !config.tty,
+  stdin: config.stdin,
+})

@@ -1,0 +1,82 @@
+import { Launch, type LaunchShape } from './launch.js'
+
+/** Milliseconds that a supervisor waits for work. */
+const PATIENCE = 250
+/** Room for the title of any container. */
+const TITLE = 'idle'.padEnd(64)
+
+interface Spare {
+  launch: Launch
+  timer: NodeJS.Timeout
+}
+
+/**
+ * Supervisors that are started before they are needed. Who starts one container or exec soon after another will start a
+ * third: for that one a process waits, for a quarter of a second. It holds nothing, keeps nobody from ending, and ends
+ * with this process.
+ */
+export class Spares {
+  readonly #spares = new Map<string, Spare>()
+  readonly #taken = new Map<string, number>()
+  #closed = false
+
+  /** One that waited, or a new one. */
+  take(shape: LaunchShape, title: string): Launch {
+    const key = `${shape.role} ${shape.piped} ${shape.stdin}`
+    const now = performance.now()
+    const soon = now - (this.#taken.get(key) ?? Number.NEGATIVE_INFINITY) < PATIENCE
+    this.#taken.set(key, now)
+    const spare = this.#spares.get(key)
+    let launch: Launch
+    if (spare === undefined) {
+      launch = new Launch(shape, title)
+    } else {
+      launch = spare.launch
+      this.#drop(key, spare)
+      launch.init.control.ref()
+      launch.init.rename(title)
+    }
+    if (soon) this.#refillAfter(launch, key, shape)
+    return launch
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.all(
+      [...this.#spares].map(async ([key, spare]) => {
+        this.#drop(key, spare)
+        await this.#end(spare.launch)
+      }),
+    )
+  }
+
+  /** Not while the one that was taken starts: it would have to share the processors. */
+  #refillAfter({ init }: Launch, key: string, shape: LaunchShape): void {
+    const refill = () => {
+      if (this.#closed || this.#spares.has(key)) return
+      const launch = new Launch(shape, TITLE)
+      launch.init.control.unref()
+      const end = () => {
+        if (this.#spares.get(key) !== spare) return
+        this.#drop(key, spare)
+        void this.#end(launch)
+      }
+      const spare = { launch, timer: setTimeout(end, PATIENCE).unref() }
+      this.#spares.set(key, spare)
+      launch.init.spawned.catch(end)
+      void launch.init.exited.then(end)
+    }
+    if (shape.piped) void init.exited.then(refill)
+    else setTimeout(refill, 10).unref()
+  }
+
+  #drop(key: string, { timer }: Spare): void {
+    clearTimeout(timer)
+    this.#spares.delete(key)
+  }
+
+  async #end(launch: Launch): Promise<void> {
+    await launch.abandon()
+    await launch.init.exited
+  }
+}
