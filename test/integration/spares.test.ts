@@ -1,7 +1,7 @@
 // lanes: host
 // Supervisors that wait for the next start or exec: there when they are of use, gone soon after, and nobody's loss.
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { CHECKOUT } from '../helpers/checkout.js'
@@ -44,8 +44,9 @@ t.test('starts', async (t) => {
 
   await start()
   await until(async () => waiting('supervise').length === 1)
-  process.kill(waiting('supervise')[0]!, 'SIGKILL')
-  await until(async () => waiting('supervise').length === 0)
+  const [killed] = waiting('supervise')
+  process.kill(killed!, 'SIGKILL')
+  await until(async () => !existsSync(`/proc/${killed}`))
   await start()
   await until(async () => waiting('supervise').length === 0)
   t.same(await it.engine.containers({ all: true }), [])
