@@ -49,6 +49,7 @@ export const TEST_PACKAGES = [
   { package: 'umoci', command: 'umoci', reason: 'a second opinion on image layouts' },
   { package: 'docker-registry', command: 'docker-registry', reason: 'a real registry to pull from' },
   { package: 'docker-compose', command: 'docker-compose', reason: 'a client of the Docker Engine API' },
+  { package: 'chromium', command: 'chromium', reason: 'a real browser for the page of the registry' },
   { package: 'openssl', command: 'openssl', reason: 'certificates for the https registry' },
   { package: 'iproute2', command: 'ip', reason: 'network state before and after, for the leak check' },
   { package: 'nftables', command: 'nft', reason: 'packet filter rules before and after, for the leak check' },
