@@ -24,6 +24,16 @@ export interface VmOptions {
   onOutput?: (text: string) => void
   /** As soon as the output matches, the VM loses power: what the guest has not flushed is gone. */
   powerCutAt?: RegExp
+  /** Told as soon as the VM runs. */
+  onStart?: (vm: RunningVm) => void
+}
+
+export interface RunningVm {
+  /** Everything stands still: what is in the disk image now is what a power cut would leave. */
+  freeze(): void
+  thaw(): void
+  /** The VM loses power. */
+  cut(): void
 }
 
 export interface VmResult {
@@ -127,6 +137,11 @@ export async function runInVm(command: string, options: VmOptions = {}): Promise
       qemu.kill('SIGKILL')
     }
     const complaint = gather(qemu.stderr)
+    options.onStart?.({
+      freeze: () => qemu.kill('SIGSTOP'),
+      thaw: () => qemu.kill('SIGCONT'),
+      cut: () => end('power cut'),
+    })
     const output: () => string = gather(qemu.stdout, (text) => {
       options.onOutput?.(text)
       if (options.powerCutAt?.test(output())) end('power cut')
