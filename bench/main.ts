@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import type { Section } from './context.js'
 import { machineFacts } from './facts.js'
 import { documentText, sectionText } from './report.js'
+import { apiSection } from './sections/api.js'
 import { buildSection } from './sections/build.js'
 import { growthSection } from './sections/growth.js'
 import { lifeSection } from './sections/life.js'
@@ -25,6 +26,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   network: networkSection,
   unpack: unpackSection,
   build: buildSection,
+  api: apiSection,
 }
 
 const { values } = parseArgs({
