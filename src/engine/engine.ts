@@ -256,8 +256,8 @@ export class Engine {
   /** Newest first; only running ones unless `all`. */
   async containers(options: { all?: boolean } = {}): Promise<ContainerSummary[]> {
     return this.#context.store
-      .all()
-      .map((config) => summaryOf(this.#context, config))
+      .records()
+      .map((records) => summaryOf(this.#context, records.config, records))
       .filter(({ state }) => options.all || state === 'running' || state === 'paused' || state === 'restarting')
       .sort((a, b) => b.createdAt - a.createdAt)
   }
@@ -265,8 +265,8 @@ export class Engine {
   /** The same with what `GET /containers/json` tells more, those that do not run included. */
   async listContainers(): Promise<ContainerListing[]> {
     return this.#context.store
-      .all()
-      .map((config) => listingOf(this.#context, config))
+      .records()
+      .map((records) => listingOf(this.#context, records))
       .sort((a, b) => b.summary.createdAt - a.summary.createdAt)
   }
 

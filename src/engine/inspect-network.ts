@@ -24,8 +24,12 @@ export function portBindings(config: ContainerConfig): Record<string, { HostIp: 
 const isUp = (context: EngineContext, config: ContainerConfig): boolean =>
   context.store.isRunning(config.id) && context.store.exitRecord(config.id) === undefined
 
-export function portSummary(context: EngineContext, config: ContainerConfig): PortSummary[] {
-  if (!isUp(context, config)) return []
+export function portSummary(
+  context: EngineContext,
+  config: ContainerConfig,
+  up = isUp(context, config),
+): PortSummary[] {
+  if (!up) return []
   const run = runNetwork(context, config.id)
   if (run === undefined) return []
   const reserved = reservedPorts(context, config.id)

@@ -1,4 +1,4 @@
-import type { ContainerConfig } from '../runtime/index.js'
+import type { ContainerRecords } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
 import { mountPoint } from './inspect-mounts.js'
 import { networkEndpoints } from './inspect-network.js'
@@ -14,8 +14,9 @@ export interface ContainerListing {
   networks: Record<string, unknown>
 }
 
-export function listingOf(context: EngineContext, config: ContainerConfig): ContainerListing {
-  const summary = summaryOf(context, config)
+export function listingOf(context: EngineContext, records: ContainerRecords): ContainerListing {
+  const { config } = records
+  const summary = summaryOf(context, config, records)
   const up = summary.state === 'running' || summary.state === 'paused'
   return {
     summary,

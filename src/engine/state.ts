@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { ContainerConfig, ContainerMount, ExitInfo } from '../runtime/index.js'
+import type { ContainerConfig, ContainerMount, ContainerRecords, ExitInfo } from '../runtime/index.js'
 import { bootId } from './boot.js'
 import type { EngineContext } from './context.js'
 import { readHealth } from './health.js'
@@ -44,10 +44,15 @@ function removalOf({ removal }: ContainerConfig): { state: ContainerState; error
   return removal.error === undefined ? { state: 'removing', error: '' } : { state: 'dead', error: removal.error }
 }
 
-export function snapshotOf(context: EngineContext, config: ContainerConfig): Snapshot {
+/** @param known what was read of the container's directory already */
+export function snapshotOf(
+  context: EngineContext,
+  config: ContainerConfig,
+  known?: Pick<ContainerRecords, 'exit' | 'started'>,
+): Snapshot {
   const { store } = context
   // A supervisor writes the exit record before it cleans up: until then the lock alone says nothing.
-  const record = store.exitRecord(config.id)
+  let record = known === undefined ? store.exitRecord(config.id) : known.exit
   if (record === undefined && store.isRunning(config.id)) {
     const run = store.runRecord(config.id)
     const parent = config.cgroupParent ?? context.cgroupParent
@@ -62,6 +67,9 @@ export function snapshotOf(context: EngineContext, config: ContainerConfig): Sna
       error: '',
     }
   }
+  // It may have ended between the two questions.
+  const started = known?.started ?? store.wasStarted(config.id)
+  if (record === undefined && started) record = store.exitRecord(config.id)
   if (record !== undefined) {
     const restarting = record.restarting === true && store.isRunning(config.id)
     return {
@@ -75,14 +83,18 @@ export function snapshotOf(context: EngineContext, config: ContainerConfig): Sna
     }
   }
   const nothing = { pid: 0, startedAt: null, finishedAt: null, restartCount: 0, error: '', ...removalOf(config) }
-  if (!store.wasStarted(config.id)) return { state: 'created', exit: null, ...nothing }
+  if (!started) return { state: 'created', exit: null, ...nothing }
   return { state: 'exited', exit: lostExit(store.places.of(config.id).started), ...nothing }
 }
 
 const isUp = (state: ContainerState): boolean => state === 'running' || state === 'paused'
 
-export function summaryOf(context: EngineContext, config: ContainerConfig): ContainerSummary {
-  const snapshot = snapshotOf(context, config)
+export function summaryOf(
+  context: EngineContext,
+  config: ContainerConfig,
+  known?: Pick<ContainerRecords, 'exit' | 'started'>,
+): ContainerSummary {
+  const snapshot = snapshotOf(context, config, known)
   return {
     id: config.id,
     name: config.name,
@@ -96,13 +108,13 @@ export function summaryOf(context: EngineContext, config: ContainerConfig): Cont
     exitCode: snapshot.exit?.exitCode ?? null,
     health: isUp(snapshot.state) ? (readHealth(context, config)?.status ?? null) : null,
     restartCount: snapshot.restartCount,
-    labels: config.labels,
+    labels: { ...config.labels },
     pid: snapshot.pid,
     mounts: config.mounts.map(mountName),
     mountTargets: config.mounts.map(({ target }) => target),
     localVolumes: config.mounts.filter(({ type }) => type === 'volume').length,
     networks: networkNames(context, config),
-    ports: portSummary(context, config),
+    ports: portSummary(context, config, isUp(snapshot.state)),
   }
 }
 

@@ -41,6 +41,7 @@ export { type Host, planContainer, planPreparation, type VolumeRelease } from '.
 export { planExec } from './plan-exec.js'
 export { type HostDevice, hostDevices } from './plan-mounts.js'
 export type { MountSource } from './plan-volumes.js'
+export type { ContainerRecords } from './record-cache.js'
 export { withResolvers } from './resolvers.js'
 export { type Beginning, ContainerStore, type ManagedFiles, readJson } from './store.js'
 export { type Supervised, startSupervised } from './supervised.js'

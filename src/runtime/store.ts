@@ -14,6 +14,7 @@ import type { ContainerConfig } from './config.js'
 import type { ExitInfo } from './connection.js'
 import { NameStore } from './names.js'
 import type { Places } from './paths.js'
+import { type ContainerRecords, RecordCache } from './record-cache.js'
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
@@ -45,9 +46,11 @@ export interface Beginning {
  */
 export class ContainerStore {
   readonly names: NameStore
+  readonly #records: RecordCache
 
   constructor(readonly places: Places) {
     this.names = new NameStore(places.names, (id) => this.load(id)?.name)
+    this.#records = new RecordCache(places)
   }
 
   /** Makes the directories a root needs. */
@@ -142,6 +145,11 @@ export class ContainerStore {
 
   ids(): string[] {
     return readdirSync(this.places.containers).filter((name) => /^[0-9a-f]{64}$/.test(name))
+  }
+
+  /** Records of all containers, read anew only when they have changed. */
+  records(): ContainerRecords[] {
+    return this.#records.all()
   }
 
   all(): ContainerConfig[] {
