@@ -9,6 +9,7 @@ import { apiSection } from './sections/api.js'
 import { buildSection } from './sections/build.js'
 import { growthSection } from './sections/growth.js'
 import { lifeSection } from './sections/life.js'
+import { lifeShellSection } from './sections/life-shell.js'
 import { memorySection } from './sections/memory.js'
 import { networkSection } from './sections/network.js'
 import { processSection } from './sections/process.js'
@@ -23,6 +24,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   memory: memorySection,
   shell: shellSection,
   life: lifeSection,
+  'life-shell': lifeShellSection,
   network: networkSection,
   unpack: unpackSection,
   build: buildSection,

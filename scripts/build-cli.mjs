@@ -25,6 +25,22 @@ script.runInThisContext()(exports, require, module, filename, __dirname)
 module.exports.script = script
 `
 
+/** Parts of node that many commands do without, a millisecond or more each: loaded at their first use. */
+const LATE =
+  'child_process crypto dgram dns/promises fs/promises module net os readline/promises stream stream/promises'
+    .split(' ')
+    .concat('timers/promises tls zlib'.split(' '))
+const LATE_REQUIRE =
+  'const __late=(n)=>{let m;const it=()=>m??=require(n);' +
+  'return new Proxy({},{get:(_,k)=>k==="default"?it():it()[k],has:(_,k)=>k in it()})};'
+
+/** What is imported is read where it is used, so the module may be one that is not there yet. */
+function loadLate(text) {
+  return text.replace(/(?:__toESM\()?require\("node:([a-z/_]+)"\)(?:(?:,1)?\))?/g, (all, module) =>
+    LATE.includes(module) ? `__late("node:${module}")` : all,
+  )
+}
+
 /** Runs in a process of its own: what it calls is in the cache as compiled code. */
 const WARM = `const { writeFileSync } = require('node:fs')
 const start = require(process.argv[1])
@@ -50,10 +66,10 @@ await main(async () => {
     define: { 'import.meta.url': '__moduleUrl' },
     // import() in a vm.Script would need a callback; require() does for what is bundled or CommonJS.
     supported: { 'dynamic-import': false },
-    banner: { js: 'const __moduleUrl=require("node:url").pathToFileURL(__filename).href;' },
+    banner: { js: `const __moduleUrl=require("node:url").pathToFileURL(__filename).href;${LATE_REQUIRE}` },
     logLevel: 'warning',
   })
-  const text = result.outputFiles[0].text
+  const text = loadLate(result.outputFiles[0].text)
   writeFileSync(CODE, `(function(exports,require,module,__filename,__dirname){${text}\n})`)
   writeFileSync(join(OUT, 'start.cjs'), START)
   const warm = spawnSync(process.execPath, ['-e', WARM, join(OUT, 'start.cjs'), join(OUT, 'jubako.cache')], {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -31,6 +30,7 @@ import type { Snapshot, SnapshotApi } from './snapshot-types.js'
 import { requireSnapshots, resolveSnapshot, snapshotApi, snapshotKeys, snapshotsInUse } from './snapshots.js'
 import { Spares } from './spares.js'
 import { summaryOf } from './state.js'
+import { storeTag } from './store-tag.js'
 import { removeCgroupParents, sweep } from './sweep.js'
 import type {
   Container,
@@ -416,5 +416,5 @@ function rootMode(image: ResolvedImage): number {
 /** Stores that live side by side keep their cgroups apart, so that one never sweeps the other's. */
 function cgroupParentOf(runRoot: string): string {
   if (runRoot === defaultRunRoot) return '/jubako'
-  return `/jubako-${createHash('sha256').update(runRoot).digest('hex').slice(0, 8)}`
+  return `/jubako-${storeTag(runRoot)}`
 }

@@ -12,12 +12,13 @@ export type NewEvent = Omit<EngineEvent, 'timeNano'> & { timeNano?: bigint }
 
 const NANO = 1_000_000n
 
-/** Milliseconds since the epoch at which the steady clock was 0. */
-let origin = performance.timeOrigin
+/** Milliseconds since the epoch at which the steady clock was 0. Most commands have nothing to tell. */
+let origin: number | undefined
 
 /** Nanoseconds since the epoch, to the microsecond: counted by the steady clock, unless the wall clock was set meanwhile. */
 export function nowNano(): bigint {
   const wall = Date.now()
+  origin ??= performance.timeOrigin
   let counted = origin + performance.now()
   if (Math.abs(counted - wall) > 2) {
     origin += wall - counted

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { hostname as hostHostname } from 'node:os'
 import { invalidArgument } from '../errors/index.js'
 import type { ResolvedImage } from '../images/index.js'
+import { randomHex } from '../native/index.js'
 import { normaliseCapabilities } from '../oci/capabilities.js'
 import { parseDeviceCgroupRule } from '../oci/devices.js'
 import { type ContainerConfig, type ContainerMount, type NamespaceMode, rlimitNumbers } from '../runtime/index.js'
@@ -153,7 +153,7 @@ function ulimits(options: CreateOptions): ContainerConfig['ulimits'] {
 /** 64 hexadecimal digits; never all decimal in the first twelve, which would be an odd host name. */
 export function newId(): string {
   for (;;) {
-    const id = randomBytes(32).toString('hex')
+    const id = randomHex(32)
     if (!/^\d+$/.test(id.slice(0, 12))) return id
   }
 }

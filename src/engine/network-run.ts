@@ -1,7 +1,6 @@
 /** A container's part in its networks: what is planned for its start, and for its lives after a change. */
-import { randomBytes } from 'node:crypto'
 import { JubakoError } from '../errors/index.js'
-import type { Step } from '../native/index.js'
+import { randomHex, type Step } from '../native/index.js'
 import {
   bridgeOptions,
   type Endpoint,
@@ -84,11 +83,11 @@ export function makeEndpoint(
       wanted.driverOpts['com.docker.network.endpoint.ifname'] ??
       `${network.options[bridgeOptions.prefix] ?? 'eth'}${position}`
     return {
-      id: randomBytes(32).toString('hex'),
+      id: randomHex(32),
       network: network.id,
       networkName: network.name,
       interface: prefix,
-      veth: network.driver === 'bridge' ? `veth${randomBytes(4).toString('hex').slice(0, 7)}` : '',
+      veth: network.driver === 'bridge' ? `veth${randomHex(4).slice(0, 7)}` : '',
       ipv4,
       ipv6,
       mac: wanted.mac ?? macOf(parseAddress(first!.address)!),

@@ -1,7 +1,6 @@
 /** What is known of the networks of running containers, and what dead ones left. */
-import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync, rmdirSync, rmSync, unlinkSync } from 'node:fs'
-import { Netlink, netlink } from '../native/index.js'
+import { Netlink, netlink, randomHex } from '../native/index.js'
 import { addressesOf, type Endpoint, publishedPorts, type RunNetwork, unpublishTransactions } from '../network/index.js'
 import type { ContainerConfig } from '../runtime/index.js'
 import { processStartTime, thisStartTime } from './boot.js'
@@ -26,7 +25,7 @@ export const reservedPorts = (context: EngineContext, id: string): number[] => r
 
 /** Tells a holder of addresses from all others, and whether it can still be alive. */
 export function newOwner(id: string): string {
-  return `${id} ${process.pid} ${thisStartTime()} ${randomBytes(4).toString('hex')}`
+  return `${id} ${process.pid} ${thisStartTime()} ${randomHex(4)}`
 }
 
 /** Whether neither the container nor who was about to start it lives. */

@@ -1,6 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { FileLock } from '../content/index.js'
 import { invalidArgument, isJubakoError, JubakoError } from '../errors/index.js'
+import { randomHex } from '../native/index.js'
 import {
   bridgeOptions,
   buildBridge,
@@ -29,6 +30,7 @@ import { connectContainer, disconnectContainer } from './network-connect.js'
 import { inspectNetwork } from './network-inspect.js'
 import { reservedPorts, runningNetworks } from './network-state.js'
 import type { NetworkAttachment, NetworkCreateOptions, NetworkHandle, NetworkSummary } from './network-types.js'
+import { storeTag } from './store-tag.js'
 
 const predefined = ['bridge', 'host', 'none'] as const
 const drivers: readonly string[] = ['bridge', 'macvlan', 'ipvlan']
@@ -39,17 +41,15 @@ export class Networks implements ContextNetworks {
   /** The store's table in nf_tables. */
   readonly table: string
   readonly #bridge: string
-  readonly #seed: Buffer
   readonly #context: EngineContext
 
   /** @param isDefault the store everybody has: it has the short names */
   constructor(context: EngineContext, isDefault: boolean) {
     this.#context = context
     this.store = new NetworkStore(context.root, context.runRoot)
-    this.#seed = createHash('sha256').update(context.runRoot).digest()
-    const hash = this.#seed.toString('hex').slice(0, 8)
-    this.table = isDefault ? 'jubako' : `jubako_${hash}`
-    this.#bridge = isDefault ? 'jubako0' : `jk${hash}`
+    const tag = storeTag(context.runRoot)
+    this.table = isDefault ? 'jubako' : `jubako_${tag}`
+    this.#bridge = isDefault ? 'jubako0' : `jk${tag}`
   }
 
   async create(name: string, options: NetworkCreateOptions = {}): Promise<NetworkHandle> {
@@ -67,7 +67,7 @@ export class Networks implements ContextNetworks {
       if (all.some((other) => other.name === name)) {
         throw new JubakoError('ERR_JUBAKO_CONFLICT', `network with name ${name} already exists`)
       }
-      const id = randomBytes(32).toString('hex')
+      const id = randomHex(32)
       const config: NetworkConfig = {
         version: 1,
         id,
@@ -223,7 +223,10 @@ export class Networks implements ContextNetworks {
     const hasFamily = (family: 4 | 6) => pools.some(({ subnet }) => parseSubnet(subnet).family === family)
     const busy = hasFamily(4) && (hasFamily(6) || !wants6) ? [] : [...used, ...hostSubnets()]
     if ((options.ipv4 ?? true) && !hasFamily(4)) pools.unshift(poolOf(chooseSubnet4(busy)))
-    if (wants6 && !hasFamily(6)) pools.push(poolOf(chooseSubnet6(busy, this.#seed.subarray(0, 5))))
+    if (wants6 && !hasFamily(6))
+      pools.push(
+        poolOf(chooseSubnet6(busy, createHash('sha256').update(this.#context.runRoot).digest().subarray(0, 5))),
+      )
     if (pools.length === 0) throw invalidArgument('IPv4 or IPv6 must be enabled')
     return pools
   }
@@ -236,7 +239,7 @@ export class Networks implements ContextNetworks {
     await this.#locked(() => {
       for (const name of missing()) {
         const all = this.store.list()
-        const id = randomBytes(32).toString('hex')
+        const id = randomHex(32)
         const bridge = name === 'bridge'
         this.store.save({
           version: 1,

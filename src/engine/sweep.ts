@@ -27,7 +27,10 @@ export async function sweep(context: EngineContext): Promise<void> {
   const booted = bootedSince(context)
   const again: ContainerConfig[] = []
   for (const config of containers.values()) {
-    if (store.isRunning(config.id)) continue
+    // The others need nothing, whatever became of them.
+    const concerned =
+      config.owned || config.autoRemove || config.removal !== undefined || config.restart.policy !== 'no'
+    if (!concerned || store.isRunning(config.id)) continue
     if (config.removal === undefined && startsAgain(context, config, booted)) {
       again.push(config)
       continue

@@ -20,6 +20,7 @@ export {
 } from './plan.js'
 export { closeFd, isLocked, lockRun, openPipe } from './process.js'
 export { AttachMask, encodeFrame, Frame, FrameReader, socketFromFd } from './protocol.js'
+export { randomHex } from './random.js'
 export { seccompProgram } from './seccomp-program.js'
 export { type StepName, stepName, steps } from './steps.js'
 export { hasOpaqueMark, removeTree, renameExchange, renameNoReplace, syncFileSystem, tryFlock } from './storage.js'

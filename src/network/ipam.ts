@@ -14,14 +14,14 @@ import {
 import type { IpamPool, NetworkConfig } from './config.js'
 
 /** Docker's pools for networks without a subnet: 172.17-31 as /16, 192.168 in /20. */
-export const defaultPools4: readonly Subnet[] = [
+export const defaultPools4 = (): Subnet[] => [
   ...Array.from({ length: 15 }, (_, at) => parseSubnet(`172.${17 + at}.0.0/16`)),
   ...Array.from({ length: 16 }, (_, at) => parseSubnet(`192.168.${16 * at}.0/20`)),
 ]
 
 /** The first of the pools that meets nothing that is used. */
 export function chooseSubnet4(used: readonly Subnet[]): Subnet {
-  const free = defaultPools4.find((pool) => !used.some((other) => overlaps(pool, other)))
+  const free = defaultPools4().find((pool) => !used.some((other) => overlaps(pool, other)))
   if (free !== undefined) return free
   throw new JubakoError('ERR_JUBAKO_CONFLICT', 'all predefined address pools have been fully subnetted', {
     hint: 'remove networks that nobody uses (network prune), or give one with --subnet',
