@@ -1,8 +1,8 @@
+import { API_VERSION, MIN_API_VERSION } from '../engine/system-documents.js'
 import type { Handler } from './call.js'
 import { ApiError, badRequest } from './errors.js'
 
-export const API_VERSION = '1.51'
-export const MIN_API_VERSION = '1.24'
+export { API_VERSION, MIN_API_VERSION }
 
 /**
  * One operation: method, path below the version, its name in Docker's API description, and where its handler is. `{id}`

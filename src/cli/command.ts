@@ -65,6 +65,8 @@ export interface Command {
   run(flags: ParsedArgs, context: CommandContext): Promise<number>
   /** Exit code of an error without one of its own. Default 1. */
   failure?: number
+  /** Exit code when the process it starts cannot be set up. Default: as `failure`. */
+  setupFailure?: number
 }
 
 /** A command's module is loaded when the command is called. */

@@ -2,9 +2,12 @@ import { EXAMPLES } from './examples.js'
 import type { CommandSpec, FlagRow } from './flags/spec.js'
 import { FLAG_TYPES } from './flags/types.js'
 
+export const usageLine = ({ name, usage }: CommandSpec): string =>
+  `Usage:  jubako ${name}${usage === '' ? '' : ` ${usage}`}`
+
 /** The text of `jubako <command> --help`, in docker's layout. */
 export function commandHelp(spec: CommandSpec, columns: number): string {
-  const parts = [`Usage:  jubako ${spec.name}${spec.usage === '' ? '' : ` ${spec.usage}`}`, spec.summary]
+  const parts = [usageLine(spec), spec.summary]
   if (spec.aliases.length > 1) parts.push(`Aliases:\n  ${spec.aliases.map((alias) => `jubako ${alias}`).join(', ')}`)
   const options = flagHelp(spec.flags, columns)
   if (options !== '') parts.push(`Options:\n${options}`)

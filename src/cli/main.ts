@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.js'
+import { isJubakoError } from '../errors/index.js'
 import { type Command, type CommandContext, type CommandEntry, errorText, type Faces } from './command.js'
 import { findAbsent } from './commands/absent.js'
 import { commands } from './commands/table.js'
@@ -6,7 +7,7 @@ import { CodedError, EXIT, ExitSignal, exitCodeOf, UsageError } from './exit-cod
 import { parseFlags } from './flags/parse.js'
 import type { CommandSpec } from './flags/spec.js'
 import { globals } from './globals.js'
-import { commandHelp, commandList, flagHelp } from './help.js'
+import { commandHelp, commandList, flagHelp, usageLine } from './help.js'
 import { Output } from './io/output.js'
 
 const columns = (): number => process.stdout.columns ?? 120
@@ -143,10 +144,12 @@ function report(error: unknown, command: Command | undefined, debug: boolean, er
   if (error instanceof ExitSignal) return error.exitCode
   err.line(errorText(error))
   if (error instanceof UsageError) {
+    if (command !== undefined && error.help !== '') err.text(`\n${usageLine(command.spec)}\n`)
     err.text(`\nRun 'jubako ${error.help === '' ? '' : `${error.help} `}--help' for more information\n`)
   }
   if (debug) {
     for (let at: unknown = error; at instanceof Error; at = at.cause) err.line(at.stack ?? at.message)
   }
-  return exitCodeOf(error, command?.failure ?? EXIT.failure)
+  const setup = isJubakoError(error) && error.step !== undefined ? command?.setupFailure : undefined
+  return exitCodeOf(error, setup ?? command?.failure ?? EXIT.failure)
 }

@@ -79,7 +79,7 @@ export async function execIn(
       workdir: details.workdir,
       privileged: details.privileged,
       tty,
-      owned: !detached,
+      owned: !detached && options.outlives !== true,
       streams: pipes?.streams ?? (tty ? supervisedStreams({ tty, stdin }) : nowhere),
       attachMask: mask,
       rows: options.rows ?? 0,

@@ -63,7 +63,7 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
   const { resources: r } = config
   const privileged = config.privileged || config.systemPathsUnconfined
   const throttles = (list: { path: string; rate: number }[] | undefined) =>
-    list === undefined ? null : list.map(({ path, rate }) => ({ Path: path, Rate: rate }))
+    (list ?? []).map(({ path, rate }) => ({ Path: path, Rate: rate }))
   return {
     Binds: orNull(bindTexts(config)),
     ContainerIDFile: '',
@@ -96,6 +96,8 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
     ShmSize: config.shmSize,
     Sysctls: config.sysctls,
     Runtime: 'jubako',
+    ConsoleSize: [0, 0],
+    Isolation: '',
     CpuShares: r.cpuShares ?? 0,
     Memory: r.memory ?? 0,
     NanoCpus: Math.round((r.cpus ?? 0) * 1e9),
@@ -107,6 +109,8 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
     BlkioDeviceReadIOps: throttles(r.deviceReadIops),
     BlkioDeviceWriteIOps: throttles(r.deviceWriteIops),
     CpuPeriod: r.cpuPeriod ?? 0,
+    CpuRealtimePeriod: 0,
+    CpuRealtimeRuntime: 0,
     CpuQuota: r.cpuQuota ?? 0,
     CpuRealtimePeriod: 0,
     CpuRealtimeRuntime: 0,
@@ -118,6 +122,7 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
       CgroupPermissions: d.permissions,
     })),
     DeviceCgroupRules: orNull(config.deviceCgroupRules),
+    DeviceRequests: null,
     MemoryReservation: r.memoryReservation ?? 0,
     MemorySwap: r.memorySwap ?? (r.memory === undefined ? 0 : r.memory * 2),
     MemorySwappiness: r.memorySwappiness ?? null,
@@ -127,6 +132,11 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
     ...mountSpecifications(config),
     Init: config.init,
     ...ELSEWHERE,
+    // Of Windows.
+    CpuCount: 0,
+    CpuPercent: 0,
+    IOMaximumIOps: 0,
+    IOMaximumBandwidth: 0,
     MaskedPaths: privileged ? null : maskedPaths,
     ReadonlyPaths: privileged ? null : readonlyPaths,
   }
@@ -198,7 +208,10 @@ export function inspectContainer(context: EngineContext, config: ContainerConfig
       Tty: config.tty,
       OpenStdin: config.stdin,
       StdinOnce: config.stdin && config.stdinOnce !== false,
-      Env: config.env,
+      // As docker has it: what every container gets is not told.
+      Env: config.env.filter(
+        (entry) => entry !== `HOSTNAME=${config.hostname}` && !(config.tty && entry === 'TERM=xterm'),
+      ),
       Cmd: orNull(config.command),
       ...healthcheck(config),
       Image: config.image,
@@ -208,7 +221,7 @@ export function inspectContainer(context: EngineContext, config: ContainerConfig
       OnBuild: null,
       Labels: config.labels,
       ...(config.stopSignal !== 'SIGTERM' && { StopSignal: config.stopSignal }),
-      StopTimeout: config.stopTimeout,
+      ...(config.stopTimeout !== 10 && { StopTimeout: config.stopTimeout }),
     },
     NetworkSettings: networkSettings(context, config),
   }

@@ -31,7 +31,12 @@ export async function killContainer(
   const final = number === SIGKILL || config.stopSignal === 'SIGTERM' || number === signalNumber(config.stopSignal)
   if (config.restart.policy !== 'no' && context.store.isRunning(config.id)) context.store.markStopped(config.id)
   const errno = await request(socket, final ? requests.stop(number) : requests.kill(number))
-  if (errno === null || errno === ESRCH) throw notRunning(config)
+  if (errno === null || errno === ESRCH) {
+    throw new JubakoError(
+      'ERR_JUBAKO_STATE',
+      `cannot kill container: ${config.name}: container ${config.id} is not running`,
+    )
+  }
   if (errno !== 0) {
     throw new JubakoError('ERR_JUBAKO_SYSTEM', `cannot kill container ${config.name}`, {
       errno,

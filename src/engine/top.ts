@@ -22,12 +22,23 @@ function runPs(psArguments: readonly string[]): Promise<string> {
       if (error === null) return resolve(stdout)
       const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
       reject(
-        new JubakoError('ERR_JUBAKO_INVALID_ARGUMENT', `ps: ${stderr.trim() === '' ? error.message : stderr.trim()}`, {
-          cause: error,
-          hint: missing
-            ? 'options of ps need the ps program on this host; without options it is not needed'
-            : undefined,
-        }),
+        new JubakoError(
+          'ERR_JUBAKO_INVALID_ARGUMENT',
+          `ps: ${
+            stderr.trim() === ''
+              ? error.message
+              : stderr
+                  .trim()
+                  .split('\n')[0]!
+                  .replace(/^(error|ps): /, '')
+          }`,
+          {
+            cause: error,
+            hint: missing
+              ? 'options of ps need the ps program on this host; without options it is not needed'
+              : undefined,
+          },
+        ),
       )
     })
   })

@@ -245,6 +245,8 @@ export interface ExecOptions {
   stdin?: boolean
   /** true: goes on when this process ends; no stdio. */
   detached?: boolean
+  /** true: it goes on when this process ends, and its stdio ends then. Default false: it is killed. */
+  outlives?: boolean
   /** Initial terminal size (tty only). */
   columns?: number
   rows?: number

@@ -39,14 +39,14 @@ export function isNativeFailure(value: unknown): value is NativeFailure {
 export function nativeError(
   failure: NativeFailure,
   what: string,
-  details: { code?: ErrorCode; hint?: string | undefined } = {},
+  details: { code?: ErrorCode; hint?: string | undefined; reason?: string | undefined } = {},
 ): JubakoError {
   const step = failure.op === 0 ? undefined : stepName(failure.op)
   const about = failure.path === '' ? '' : ` '${failure.path}'`
   const during = step === undefined ? '' : ` (step ${step})`
   return new JubakoError(
     details.code ?? (step === undefined ? 'ERR_JUBAKO_SYSTEM' : 'ERR_JUBAKO_SETUP'),
-    `${what}: ${errnoName(failure.errno)}: ${failure.syscall}${about}${during}`,
+    `${what}: ${details.reason ?? `${errnoName(failure.errno)}: ${failure.syscall}${about}`}${during}`,
     {
       errno: failure.errno,
       errnoName: errnoName(failure.errno),

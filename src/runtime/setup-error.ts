@@ -8,8 +8,15 @@ interface Rule {
   syscall?: string
   errno?: string
   code?: ErrorCode
+  /** Instead of the errno's name and the system call: docker's words. */
+  reason?: (failure: Failure) => string
   hint: string | ((failure: Failure) => string)
 }
+
+const notFound = ({ path }: Failure): string =>
+  path.includes('/')
+    ? `exec: "${path}": no such file or directory`
+    : `exec: "${path}": executable file not found in $PATH`
 
 /** What a person can do about a failed step; the first rule that matches counts. */
 const rules: readonly Rule[] = [
@@ -17,6 +24,7 @@ const rules: readonly Rule[] = [
     step: 'execute',
     errno: 'ENOENT',
     code: 'ERR_JUBAKO_COMMAND_NOT_FOUND',
+    reason: notFound,
     hint: 'check the command, the PATH inside the image and, for a script, the interpreter in its first line',
   },
   {
@@ -33,6 +41,13 @@ const rules: readonly Rule[] = [
   },
   {
     step: 'execute',
+    errno: 'EACCES',
+    code: 'ERR_JUBAKO_COMMAND_NOT_EXECUTABLE',
+    reason: ({ path }) => `exec: "${path}": permission denied`,
+    hint: "the container's user may not execute it: is it a directory, or lacks it the x bit?",
+  },
+  {
+    step: 'execute',
     code: 'ERR_JUBAKO_COMMAND_NOT_EXECUTABLE',
     hint: "the container's user may not execute it: is it a directory, or lacks it the x bit?",
   },
@@ -41,6 +56,7 @@ const rules: readonly Rule[] = [
     syscall: 'user',
     errno: 'ENOENT',
     code: 'ERR_JUBAKO_INVALID_ARGUMENT',
+    reason: ({ path }) => `unable to find user ${path}: no matching entries in passwd file`,
     hint: 'the image has no such user in /etc/passwd; use a number, or add the user to the image',
   },
   {
@@ -48,6 +64,7 @@ const rules: readonly Rule[] = [
     syscall: 'group',
     errno: 'ENOENT',
     code: 'ERR_JUBAKO_INVALID_ARGUMENT',
+    reason: ({ path }) => `unable to find group ${path}: no matching entries in group file`,
     hint: 'the image has no such group in /etc/group; use a number, or add the group to the image',
   },
   { step: 'user', errno: 'ERANGE', code: 'ERR_JUBAKO_INVALID_ARGUMENT', hint: 'ids go from 0 to 2147483647' },
@@ -142,5 +159,6 @@ export function setupError(failure: Failure, what: string): JubakoError {
   )
   if (rule === undefined) return plain
   const hint = typeof rule.hint === 'string' ? rule.hint : rule.hint(failure)
-  return nativeError(failure, what, rule.code === undefined ? { hint } : { code: rule.code, hint })
+  const reason = rule.reason?.(failure)
+  return nativeError(failure, what, rule.code === undefined ? { hint, reason } : { code: rule.code, hint, reason })
 }

@@ -7,6 +7,7 @@ import { parseDetachKeys } from '../values/detach-keys.js'
 import { parseEnv } from '../values/env.js'
 
 export const command: Command = {
+  setupFailure: EXIT.notExecutable,
   spec: {
     name: 'exec',
     aliases: ['container exec', 'exec'],
@@ -47,6 +48,8 @@ export const command: Command = {
       tty,
       stdin: stdin && !detached,
       detached,
+      // As docker has it: who detaches, or is killed, leaves it running.
+      outlives: true,
       privileged: flags.bool('privileged'),
       ...(env !== undefined && { env: definedOnly(env) }),
       ...(user !== undefined && { user }),
