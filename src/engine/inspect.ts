@@ -63,7 +63,7 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
   const { resources: r } = config
   const privileged = config.privileged || config.systemPathsUnconfined
   const throttles = (list: { path: string; rate: number }[] | undefined) =>
-    (list ?? []).map(({ path, rate }) => ({ Path: path, Rate: rate }))
+    list === undefined ? null : list.map(({ path, rate }) => ({ Path: path, Rate: rate }))
   return {
     Binds: orNull(bindTexts(config)),
     ContainerIDFile: '',
@@ -96,8 +96,6 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
     ShmSize: config.shmSize,
     Sysctls: config.sysctls,
     Runtime: 'jubako',
-    ConsoleSize: [0, 0],
-    Isolation: '',
     CpuShares: r.cpuShares ?? 0,
     Memory: r.memory ?? 0,
     NanoCpus: Math.round((r.cpus ?? 0) * 1e9),
@@ -109,8 +107,6 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
     BlkioDeviceReadIOps: throttles(r.deviceReadIops),
     BlkioDeviceWriteIOps: throttles(r.deviceWriteIops),
     CpuPeriod: r.cpuPeriod ?? 0,
-    CpuRealtimePeriod: 0,
-    CpuRealtimeRuntime: 0,
     CpuQuota: r.cpuQuota ?? 0,
     CpuRealtimePeriod: 0,
     CpuRealtimeRuntime: 0,
@@ -122,7 +118,6 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
       CgroupPermissions: d.permissions,
     })),
     DeviceCgroupRules: orNull(config.deviceCgroupRules),
-    DeviceRequests: null,
     MemoryReservation: r.memoryReservation ?? 0,
     MemorySwap: r.memorySwap ?? (r.memory === undefined ? 0 : r.memory * 2),
     MemorySwappiness: r.memorySwappiness ?? null,
@@ -132,11 +127,6 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
     ...mountSpecifications(config),
     Init: config.init,
     ...ELSEWHERE,
-    // Of Windows.
-    CpuCount: 0,
-    CpuPercent: 0,
-    IOMaximumIOps: 0,
-    IOMaximumBandwidth: 0,
     MaskedPaths: privileged ? null : maskedPaths,
     ReadonlyPaths: privileged ? null : readonlyPaths,
   }
@@ -221,7 +211,7 @@ export function inspectContainer(context: EngineContext, config: ContainerConfig
       OnBuild: null,
       Labels: config.labels,
       ...(config.stopSignal !== 'SIGTERM' && { StopSignal: config.stopSignal }),
-      ...(config.stopTimeout !== 10 && { StopTimeout: config.stopTimeout }),
+      StopTimeout: config.stopTimeout,
     },
     NetworkSettings: networkSettings(context, config),
   }

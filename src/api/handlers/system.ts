@@ -25,4 +25,3 @@ export async function version(call: Call): Promise<void> {
 export async function info(call: Call): Promise<void> {
   await call.reply.json(200, infoDocument(await call.engine.info()))
 }
-

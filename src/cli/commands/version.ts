@@ -1,8 +1,10 @@
-import { arch, release } from 'node:os'
-import { packageVersion } from '../../engine/version.js'
+import { versionDocument } from '../../engine/system-documents.js'
 import type { Command } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { formatObject } from '../format/json.js'
+
+const section = (title: string, indent: string, rows: readonly (readonly [string, unknown])[]): string =>
+  `${title}:\n${rows.map(([name, value]) => `${indent} ${`${name}:`.padEnd(18)} ${value}\n`).join('')}`
 
 export const command: Command = {
   spec: {
@@ -14,19 +16,37 @@ export const command: Command = {
     flags: [['f', 'format', 'string', "'json' or a Go template"]],
   },
   async run(flags, context) {
-    const names: Record<string, string> = { x64: 'amd64', arm64: 'arm64' }
-    const side = {
-      Version: packageVersion(),
-      NodeVersion: process.version,
-      Os: 'linux',
-      Arch: names[arch()] ?? arch(),
-      KernelVersion: release(),
+    const Server = versionDocument()
+    const { Version, ApiVersion, MinAPIVersion, Os, Arch, KernelVersion } = Server
+    const NodeVersion = process.version
+    // There is one program: the command line is the engine.
+    const Client = {
+      Version,
+      ApiVersion,
+      DefaultAPIVersion: ApiVersion,
+      GitCommit: '',
+      GoVersion: '',
+      NodeVersion,
+      Os,
+      Arch,
+      BuildTime: '',
+      Context: 'default',
     }
-    const lines = (what: string) =>
-      `${what}:\n${Object.entries(side)
-        .map(([key, value]) => ` ${`${key.replace(/([a-z])([A-Z])/g, '$1 $2')}:`.padEnd(17)} ${value}`)
-        .join('\n')}\n`
-    context.out.text(formatObject({ Client: side, Server: side }, flags.string('format'), () => lines('jubako')))
+    const shared = [
+      ['Version', Version],
+      ['API version', ApiVersion],
+      ['Node version', NodeVersion],
+      ['OS/Arch', `${Os}/${Arch}`],
+    ] as const
+    const text = () =>
+      `${section('Client', '', [...shared, ['Context', 'default']])}\nServer: jubako\n${section(' Engine', ' ', [
+        ['Version', Version],
+        ['API version', `${ApiVersion} (minimum version ${MinAPIVersion})`],
+        ['Node version', NodeVersion],
+        ['Kernel version', KernelVersion],
+        ['OS/Arch', `${Os}/${Arch}`],
+      ])}`
+    context.out.text(formatObject({ Client, Server: { ...Server, NodeVersion } }, flags.string('format'), text))
     return EXIT.ok
   },
 }
