@@ -54,7 +54,11 @@ async function idle(pid: number): Promise<{ resident: number; wakes: number }> {
   return { resident: Number(/VmRSS:\s+(\d+) kB/.exec(status())?.[1]) * 1024, wakes: switches() - before }
 }
 
-const writer = ['sh', '-c', `yes "a line of the output of a container, as long as lines are" | head -c ${MEBIBYTES * 2 ** 20}`]
+const writer = [
+  'sh',
+  '-c',
+  `yes "a line of the output of a container, as long as lines are" | head -c ${MEBIBYTES * 2 ** 20}`,
+]
 
 function subjects(clients: readonly ApiClient[], execs: ReadonlyMap<ApiClient, string>): Subject[] {
   const one = (client: ApiClient, what: string, act: () => Promise<unknown>, every = 1): Subject => ({
