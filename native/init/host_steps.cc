@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "../lib/remove_tree.h"
+#include "../mount/filesystem.h"
 #include "../sys/files.h"
 #include "../sys/linux.h"
 #include "stubs.h"
@@ -105,6 +106,15 @@ bool cgroup_devices(Supervisor&, Reader& r, Failure& f) {
   attach.attach_type = BPF_CGROUP_DEVICE;
   attach.attach_flags = BPF_F_ALLOW_MULTI;
   return syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach) == 0 || fail(f, errno, "bpf", path);
+}
+
+// The root of the first life, while the plan is still being thought out. Where overlayfs would need a place to mount it
+// on, the first process makes it in a mount namespace of its own.
+bool make_root(Supervisor& s, Reader& r, Failure& f) {
+  OverlaySpec spec = read_overlay(r);
+  if (!has_lowerdir_plus()) return true;
+  s.root.reset(make_overlay(spec, f));
+  return static_cast<bool>(s.root);
 }
 
 // A lock that another process can ask about without taking it from us: who fails sees a container that lives. A
@@ -246,6 +256,7 @@ constexpr Act kActs[] = {
     {kCgroupParents, cgroup_parents},
     {kCgroupWrite, cgroup_write},
     {kNamespaces, make_namespaces},
+    {kMakeRoot, make_root},
     {kCgroupDevices, cgroup_devices},
     {kLock, lock},
     {kHoldFiles, hold_files},

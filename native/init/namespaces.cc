@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <sched.h>
 
+#include "../spawn/kernel_settings.h"
 #include "../sys/files.h"
 #include "supervisor.h"
 
@@ -22,9 +23,10 @@ constexpr Kind kKinds[] = {
 }  // namespace
 
 // A network namespace takes the kernel as long as the rest of a start. So the supervisor makes it while its plan is
-// still being thought out: it goes into a new one and back.
+// still being thought out: it goes into a new one, sets it up and comes back.
 bool make_namespaces(Supervisor& s, Reader& r, Failure& f) {
   uint64_t flags = r.u64();
+  Strings sysctls = r.strings();  // key, value, ...
   Fd home[sizeof kKinds / sizeof *kKinds];
   for (size_t i = 0; const Kind& kind : kKinds) {
     Fd& own = home[i++];
@@ -33,7 +35,11 @@ bool make_namespaces(Supervisor& s, Reader& r, Failure& f) {
     if (!own) return fail(f, errno, "open", kind.path);
   }
   if (unshare(static_cast<int>(flags)) < 0) return fail(f, errno, "unshare");
-  bool good = true;
+  bool good = !(flags & CLONE_NEWNET) || raise_loopback(f);
+  for (uint32_t i = 0; good && i + 1 < sysctls.count; i += 2) {
+    const char* key = sysctls.next();
+    good = set_sysctl(key, sysctls.next(), f);
+  }
   for (size_t i = 0; const Kind& kind : kKinds) {
     const Fd& own = home[i++];
     if (!own) continue;

@@ -31,6 +31,8 @@ namespace {
   child.use_terminal = s.plan.settings.streams[0] == Stream::kPty || s.plan.settings.streams[1] == Stream::kPty;
   for (int i = 0; i < 3; i++) child.stdio[i] = s.child_stdio[i];
   Failure failure;
+  child.root = s.root.get();
+  child.furnished = s.namespaces.flags;
   failure.op = kNamespaces;
   if (enter_namespaces(s.namespaces, failure)) {
     failure.op = 0;
@@ -66,6 +68,7 @@ bool start_child(Supervisor& s, Failure& f) {
   // may not be in it yet.
   s.network.inside = s.namespaces.network.release();
   s.namespaces = {};
+  s.root.reset();
   s.pid = static_cast<pid_t>(pid);
   s.pidfd.reset(pidfd);
   s.status = ours.release();
@@ -186,6 +189,7 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
   Failure failure;
   Bytes plan = await_plan(s, failure);
   if (plan.size == 0 && !failure.failed()) {
+    s.root.reset();
     run_sent_end(s);
     return 0;
   }
@@ -221,6 +225,7 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
     record_failure(s, failure);
     broadcast(s, protocol::kFailed, &failure, sizeof failure);
   }
+  s.root.reset();
   s.log.close();
   finish(s);
   network_leave(s);

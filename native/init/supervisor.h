@@ -69,6 +69,7 @@ struct Supervisor {
   int lock = -1;
   Fd files;  // lock of the writable layer, for one life
   Namespaces namespaces;
+  Fd root;              // overlay made for the first process before it exists (step kMakeRoot)
   bool denied = false;  // another supervisor has the lock: what is there is its own
   Client clients[kMaxClients];
   Output outputs[2];

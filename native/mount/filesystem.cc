@@ -132,6 +132,17 @@ int make_filesystem(const char* type, const char* source, Strings options, unsig
   return create_and_mount(context.get(), type, attributes, f);
 }
 
+OverlaySpec read_overlay(Reader& r) {
+  OverlaySpec spec;
+  spec.lowers = r.strings();
+  spec.upper = r.text();
+  spec.work = r.text();
+  spec.options = r.strings();
+  spec.attributes = r.u32();
+  spec.scratch = r.text();
+  return spec;
+}
+
 int make_overlay(const OverlaySpec& spec, Failure& f) {
   if (!has_lowerdir_plus()) return make_overlay_as_string(spec, f);
   Fd context(sys::fs_open("overlay"));

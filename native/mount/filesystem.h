@@ -20,6 +20,8 @@ struct OverlaySpec {
   const char* scratch = "";  // a directory; needed before kernel 6.5 only
 };
 
+OverlaySpec read_overlay(Reader& r);
+
 // Whether overlayfs takes lower directories one by one, and so needs nothing of the process: since kernel 6.5. Asking
 // it does not help: before, fsconfig took any key and only the creation failed.
 bool has_lowerdir_plus();

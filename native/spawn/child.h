@@ -12,11 +12,12 @@ constexpr size_t kMaxGroups = 256;
 
 // What earlier steps leave for later ones.
 struct Child {
-  int root = -1;    // the container's root directory
+  int root = -1;    // the container's root directory; an overlay that the supervisor made is there from the start
   int status = -1;  // socket to jubako-init: failures and the pseudo-terminal's master
   int stdio[3] = {-1, -1, -1};
   int terminal = -1;  // slave side
   bool use_terminal = false;
+  uint64_t furnished = 0;  // CLONE_NEW* of namespaces that have their sysctls and loopback device set already
   uint32_t rows = 0, columns = 0;
   int empty_directory = -1;  // detached read-only tmpfs, what masked directories show
   int null_device = -1;      // verified 1:3

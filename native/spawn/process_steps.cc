@@ -5,7 +5,6 @@
 #include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/seccomp.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -22,6 +21,7 @@
 #include "../mount/path.h"
 #include "../sys/fd.h"
 #include "../sys/linux.h"
+#include "kernel_settings.h"
 
 namespace jubako::steps {
 
@@ -37,14 +37,7 @@ bool write_at(int directory, const char* path, const char* value, uint64_t resol
 
 }  // namespace
 
-bool loopback(Child&, Reader&, Failure& f) {
-  Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket) return fail(f, errno, "socket", "lo");
-  struct ifreq request = {};
-  memcpy(request.ifr_name, "lo", 3);
-  request.ifr_flags = IFF_UP | IFF_RUNNING;
-  return ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0 || fail(f, errno, "ioctl", "SIOCSIFFLAGS lo");
-}
+bool loopback(Child& child, Reader&, Failure& f) { return (child.furnished & CLONE_NEWNET) || raise_loopback(f); }
 
 bool hostname(Child&, Reader& r, Failure& f) {
   Bytes name = r.bytes();
@@ -58,19 +51,10 @@ bool domainname(Child&, Reader& r, Failure& f) {
   return setdomainname(text, name.size) == 0 || fail(f, errno, "setdomainname", text);
 }
 
-// Written through a procfs of this step's own: what the container mounted over /proc/sys cannot redirect it
-// (CVE-2025-52881).
-bool sysctl(Child&, Reader& r, Failure& f) {
+bool sysctl(Child& child, Reader& r, Failure& f) {
   const char* key = r.text();
   const char* value = r.text();
-  Fd context(sys::fs_open("proc"));
-  if (!context || sys::fs_config(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr) < 0)
-    return fail(f, errno, "fsopen", "proc");
-  Fd proc(sys::fs_mount(context.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
-  if (!proc) return fail(f, errno, "fsmount", "proc");
-  Fd folder(sys::open_at2(proc.get(), "sys", O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS));
-  if (!folder) return fail(f, errno, "openat2", "/proc/sys");
-  return write_at(folder.get(), key, value, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, f);
+  return (child.furnished & r.u64()) || set_sysctl(key, value, f);
 }
 
 bool rlimit(Child&, Reader& r, Failure& f) {

@@ -54,13 +54,8 @@ bool root_propagation(Child&, Reader& r, Failure& f) {
 }
 
 bool root_overlay(Child& child, Reader& r, Failure& f) {
-  OverlaySpec spec;
-  spec.lowers = r.strings();
-  spec.upper = r.text();
-  spec.work = r.text();
-  spec.options = r.strings();
-  spec.attributes = r.u32();
-  spec.scratch = r.text();
+  OverlaySpec spec = read_overlay(r);
+  if (child.root >= 0) return true;
   child.root = make_overlay(spec, f);
   return child.root >= 0;
 }

@@ -322,12 +322,12 @@ export class Engine {
 
   /** The supervisor starts while its plan is made; not if it needs descriptors that are not known yet. */
   #launchEarly(owned: boolean, options: RunOptions, id: string): Launch | undefined {
-    const shares = [options.networks?.[0]?.name ?? options.network, options.pid, options.ipc, options.uts].some(
-      (mode) => mode?.startsWith('container:'),
-    )
-    if (shares) return undefined
+    const network = options.networks?.[0]?.name ?? options.network ?? ''
     const { tty = false, stdin = false } = options
-    return this.#context.spares.take(shapeOf({ owned, tty, stdin }), id)
+    if ([network, options.pid, options.ipc, options.uts].some((mode) => mode?.startsWith('container:')))
+      return undefined
+    const ipc = options.ipc === 'host' ? 'host' : 'private'
+    return this.#context.spares.take(shapeOf({ owned, tty, stdin, network, ipc }), id)
   }
 
   async #create(

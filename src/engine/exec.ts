@@ -53,7 +53,7 @@ export async function execIn(
   const stdin = options.stdin ?? false
   const detached = options.detached ?? false
   const execId = options.id ?? newId()
-  const launch = context.spares.take({ role: 'exec', piped: !detached && !tty, stdin }, config.id)
+  const launch = context.spares.take({ role: 'exec', piped: !detached && !tty, stdin, namespaces: 0 }, config.id)
   const { pipes } = launch
   let supervised: Supervised
   try {

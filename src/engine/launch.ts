@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { closeFd, InitProcess, openPipe, type StreamPlan } from '../native/index.js'
+import { madeEarly, namespaceSteps } from '../runtime/index.js'
 
 /** Pipes between this process and an owned container or exec: no byte passes through jubako-init. */
 export class StdioPipes {
@@ -52,12 +53,16 @@ export interface LaunchShape {
   piped: boolean
   /** So is its standard input. */
   stdin: boolean
+  /** CLONE_NEW* of the namespaces that it makes before its plan comes. */
+  namespaces: number
 }
 
 /** A supervisor that waits for its plan, and the pipes it was given: made while the plan is still being thought out. */
 export class Launch {
   readonly pipes: StdioPipes | undefined
   readonly init: InitProcess
+  /** CLONE_NEW* of those that it was told to make already. */
+  namespaces = 0
 
   constructor({ role, piped, stdin }: LaunchShape, title: string, joins: readonly { fd: number }[] = []) {
     this.pipes = piped ? new StdioPipes(stdin) : undefined
@@ -69,6 +74,11 @@ export class Launch {
     return this.pipes?.fds.length ?? 0
   }
 
+  makeNamespaces(namespaces: number): void {
+    this.init.prepare(namespaceSteps(namespaces), [])
+    this.namespaces = namespaces
+  }
+
   async abandon(): Promise<void> {
     this.init.abandon()
     await this.init.spawned.catch(() => {})
@@ -77,8 +87,9 @@ export class Launch {
 }
 
 /** A terminal's master stays with the supervisor: then its bytes are frames of the control socket. */
-export const shapeOf = (config: { owned: boolean; tty: boolean; stdin: boolean }): LaunchShape => ({
-  role: 'supervise',
-  piped: config.owned && !config.tty,
-  stdin: config.stdin,
-})
+export function shapeOf(
+  config: { owned: boolean; tty: boolean; stdin: boolean } & Parameters<typeof madeEarly>[0],
+): LaunchShape {
+  const piped = config.owned && !config.tty
+  return { role: 'supervise', piped, stdin: config.stdin, namespaces: madeEarly(config) }
+}

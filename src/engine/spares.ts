@@ -12,8 +12,8 @@ interface Spare {
 
 /**
  * Supervisors that are started before they are needed. Who starts one container or exec soon after another will start a
- * third: for that one a process waits, for a quarter of a second. It holds nothing, keeps nobody from ending, and ends
- * with this process.
+ * third: for that one a process waits, for a quarter of a second, with the namespaces that it will need. It holds nothing
+ * else, keeps nobody from ending, and ends with this process.
  */
 export class Spares {
   readonly #spares = new Map<string, Spare>()
@@ -22,7 +22,7 @@ export class Spares {
 
   /** One that waited, or a new one. */
   take(shape: LaunchShape, title: string): Launch {
-    const key = `${shape.role} ${shape.piped} ${shape.stdin}`
+    const key = Object.values(shape).join()
     const now = performance.now()
     const soon = now - (this.#taken.get(key) ?? Number.NEGATIVE_INFINITY) < PATIENCE
     this.#taken.set(key, now)
@@ -56,6 +56,7 @@ export class Spares {
       if (this.#closed || this.#spares.has(key)) return
       const launch = new Launch(shape, TITLE)
       launch.init.control.unref()
+      if (shape.namespaces !== 0) launch.makeNamespaces(shape.namespaces)
       const end = () => {
         if (this.#spares.get(key) !== spare) return
         this.#drop(key, spare)

@@ -143,9 +143,14 @@ export async function startContainer(
   const { store } = context
   const paths = store.places.of(config.id)
   const joins = await openJoins(context, config)
-  const launch =
-    early ??
-    (joins.length > 0 ? new Launch(shapeOf(config), config.id, joins) : context.spares.take(shapeOf(config), config.id))
+  const shape = shapeOf(config)
+  let launch = early
+  // A name may stand for the host's network: then there must be none of its own.
+  if (launch !== undefined && launch.namespaces & ~shape.namespaces) {
+    await launch.abandon()
+    launch = undefined
+  }
+  launch ??= joins.length > 0 ? new Launch(shape, config.id, joins) : context.spares.take(shape, config.id)
   const { pipes } = launch
   let firstStart = false
   let before: ExitInfo | undefined
@@ -156,7 +161,14 @@ export async function startContainer(
       : null
     // The supervisor takes the record away.
     if (!config.owned) before = store.exitRecord(config.id)
-    const preparation = planPreparation({ config, paths, removal }, beginning)
+    const root = overlay({
+      lowers: config.layers.map((path) => (path.startsWith('/') ? path : `${context.root}/${path}`)),
+      upper: paths.upper,
+      work: paths.work,
+      volatile: config.autoRemove,
+    })
+    const { namespaces } = launch
+    const preparation = planPreparation({ config, paths, root, removal, namespaces }, beginning)
     launch.init.prepare(context.alterPreparation?.(preparation.act) ?? preparation.act, preparation.undo)
     // What is decided here and what is encoded below are each a good part of a millisecond: others have their turn.
     await immediate()
@@ -166,12 +178,7 @@ export async function startContainer(
     const plan = planContainer({
       config: withLinks(context, config),
       paths,
-      root: overlay({
-        lowers: config.layers.map((path) => (path.startsWith('/') ? path : `${context.root}/${path}`)),
-        upper: paths.upper,
-        work: paths.work,
-        volatile: config.autoRemove,
-      }),
+      root,
       cgroup: planCgroup(context, config, devices),
       sources,
       devices,

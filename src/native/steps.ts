@@ -14,6 +14,7 @@ export const steps = {
   log: 12,
   'cgroup-parents': 13,
   namespaces: 14,
+  'make-root': 15,
   'root-propagation': 20,
   'root-overlay': 21,
   'root-bind': 22,

@@ -203,5 +203,5 @@ export interface ContainerConfig {
 }
 
 /** Whether it has a network namespace of its own. */
-export const ownsNetwork = ({ network }: ContainerConfig): boolean =>
+export const ownsNetwork = ({ network }: Pick<ContainerConfig, 'network'>): boolean =>
   network !== 'host' && !network.startsWith('container:')

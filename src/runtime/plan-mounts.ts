@@ -40,10 +40,13 @@ export function rootSteps(root: Mount, config: ContainerConfig, scratch: string)
   const shared = config.mounts.some((m) => m.type === 'bind' && /shared|slave/.test(m.propagation))
   return [
     ['root-propagation', BigInt(Ms.rec | (shared ? Ms.slave : Ms.private))],
-    ['root-overlay', root.lowers, root.upper ?? '', root.work ?? '', root.options, 0, scratch],
+    ['root-overlay', ...overlayFields(root, scratch)],
     ['root-attach', scratch],
   ]
 }
+
+export const overlayFields = (root: Mount, scratch: string) =>
+  [root.lowers, root.upper ?? '', root.work ?? '', root.options, 0, scratch] as const
 
 /** /proc, /dev and what else every container has (OCI runtime specification, "Default Filesystems"). */
 export function systemMountSteps(config: ContainerConfig): Step[] {

@@ -19,6 +19,7 @@ import {
   deviceSteps,
   fileMountSteps,
   type HostDevice,
+  overlayFields,
   protectionSteps,
   rootSteps,
   systemMountSteps,
@@ -126,6 +127,17 @@ function logPlan({ logDriver, log }: ContainerConfig, paths: ContainerPaths): Pr
   return { path: paths.log, maxSize: log.maxSize, maxFiles: log.maxFiles, compress: log.compress, attributes }
 }
 
+/** CLONE_NEW* of namespaces that a container's supervisor makes: making them takes longer than all else that clone3 does. */
+export function madeEarly(config: Pick<ContainerConfig, 'network' | 'ipc'>): number {
+  return (ownsNetwork(config) ? Clone.newNetwork : 0) | (config.ipc === 'private' ? Clone.newIpc : 0)
+}
+
+export function namespaceSteps(namespaces: number): Step[] {
+  if (namespaces === 0) return []
+  const sysctls = namespaces & Clone.newNetwork ? Object.entries(networkSysctls) : []
+  return [['namespaces', BigInt(namespaces), sysctls.flatMap(([key, value]) => [sysctlPath(key), value])]]
+}
+
 /** What a supervisor does while its plan is still being made, and what it undoes if none comes. */
 export interface Preparation {
   act: readonly Step[]
@@ -134,12 +146,14 @@ export interface Preparation {
 
 /** @param beginning of a container that has no directory yet */
 export function planPreparation(
-  input: Pick<PlanInput, 'config' | 'paths' | 'removal'>,
+  input: Pick<PlanInput, 'config' | 'paths' | 'removal' | 'root'> & {
+    /** What {@link namespaceSteps} made already. */
+    namespaces: number
+  },
   beginning: Beginning | undefined,
 ): Preparation {
   const { config, paths } = input
-  let namespaces = ownsNetwork(config) ? Clone.newNetwork : 0
-  if (config.ipc === 'private') namespaces |= Clone.newIpc
+  const namespaces = madeEarly(config)
   return {
     act: [
       ...(beginning === undefined ? [] : beginSteps(paths, beginning)),
@@ -147,8 +161,9 @@ export function planPreparation(
       ['lock', paths.lock],
       ...(beginning === undefined ? [['unlink', paths.exit] as const] : []),
       ['listen', paths.socket],
-      // Making them takes longer than all else that clone3 does.
-      ...(namespaces === 0 ? [] : [['namespaces', BigInt(namespaces)] as const]),
+      ...(input.namespaces === namespaces ? [] : namespaceSteps(namespaces)),
+      // Nobody else knows of it yet: it needs no lock.
+      ...(beginning === undefined ? [] : [['make-root', ...overlayFields(input.root, paths.run)] as const]),
     ],
     undo: [...(beginning === undefined ? [] : removeSteps(input)), ...runEndSteps(paths)],
   }
@@ -213,7 +228,7 @@ function childSteps(input: PlanInput): Step[] {
     steps.push(['hostname', config.hostname])
     if (config.domainname !== '') steps.push(['domainname', config.domainname])
   }
-  for (const [key, value] of Object.entries(sysctls(config))) steps.push(['sysctl', key.replaceAll('.', '/'), value])
+  steps.push(...sysctlSteps(config))
   for (const { name, soft, hard } of config.ulimits) {
     steps.push(['rlimit', rlimitNumbers[name]!, BigInt(soft), BigInt(hard), name])
   }
@@ -251,13 +266,17 @@ export function identitySteps(config: ContainerConfig, capabilities: Capability[
   return steps
 }
 
-/** Docker's defaults for a network namespace of its own, then the user's. */
-function sysctls(config: ContainerConfig): Record<string, string> {
-  const own = ownsNetwork(config)
-  return {
-    ...(own && { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' }),
-    ...config.sysctls,
-  }
+/** Docker's defaults for a network namespace of its own. */
+const networkSysctls = { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' }
+
+const sysctlPath = (key: string): string => key.replaceAll('.', '/')
+
+/** The defaults, where the supervisor did not set them already, then the user's. */
+function sysctlSteps(config: ContainerConfig): Step[] {
+  const defaults = ownsNetwork(config) ? networkSysctls : {}
+  const entries = (list: Record<string, string>, namespaces: number) =>
+    Object.entries(list).map(([key, value]): Step => ['sysctl', sysctlPath(key), value, BigInt(namespaces)])
+  return [...entries(defaults, Clone.newNetwork), ...entries(config.sysctls, 0)]
 }
 
 function endSteps(input: PlanInput): Step[] {
