@@ -8,9 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstring>
 
 #include "../spawn/start.h"
+#include "../sys/files.h"
 #include "../sys/linux.h"
 #include "roles.h"
 #include "supervisor.h"
@@ -131,6 +133,9 @@ bool begin_life(Supervisor& s, Failure& f) {
     waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(s.pidfd.get()), &info, WEXITED);
     return false;
   }
+  char mounts[32];
+  snprintf(mounts, sizeof mounts, "/proc/%d/ns/mnt", s.pid);
+  s.mounts.reset(sys::open_file(mounts, O_RDONLY));
   // A child that failed already does not listen any more; its failure is in the socket.
   send(s.status, "G", 1, MSG_NOSIGNAL);
   return true;
@@ -208,6 +213,7 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
     event_exit(s);
     record_exit(s);
     broadcast(s, protocol::kExit, &s.exit, sizeof s.exit);
+    s.mounts.reset();
     if (*s.plan.settings.kill_path) kill_everything(s);
     if (!again) break;
     run_exit_steps(s, s.plan.exit);
@@ -226,6 +232,7 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
     broadcast(s, protocol::kFailed, &failure, sizeof failure);
   }
   s.root.reset();
+  s.mounts.reset();
   s.log.close();
   finish(s);
   network_leave(s);

@@ -81,6 +81,7 @@ struct Supervisor {
   int terminal_peer = -1;  // slave, kept open: the master must not hang up between two openers
   int child_stdio[3] = {-1, -1, -1};
   Fd pidfd;
+  Fd mounts;  // mount namespace of the first process: it need not take it apart before it can be reaped
   pid_t pid = -1;
   int status = -1;  // socket to the child until it executed
   bool started = false;

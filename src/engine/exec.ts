@@ -88,6 +88,7 @@ export async function execIn(
       record: { id: execId, text: recordText(details) },
     })
     supervised = await startSupervised(launch.init, plan, `cannot exec in container ${config.name}`)
+    context.spares.follow(launch, supervised.exit)
   } catch (error) {
     await launch.abandon()
     if (!(await hasEnded(context, config.id, error))) throw error

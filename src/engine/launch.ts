@@ -59,12 +59,17 @@ export interface LaunchShape {
 
 /** A supervisor that waits for its plan, and the pipes it was given: made while the plan is still being thought out. */
 export class Launch {
+  readonly shape: LaunchShape
   readonly pipes: StdioPipes | undefined
   readonly init: InitProcess
   /** CLONE_NEW* of those that it was told to make already. */
   namespaces = 0
+  /** Another of its shape was wanted a moment before. */
+  repeats = false
 
-  constructor({ role, piped, stdin }: LaunchShape, title: string, joins: readonly { fd: number }[] = []) {
+  constructor(shape: LaunchShape, title: string, joins: readonly { fd: number }[] = []) {
+    const { role, piped, stdin } = shape
+    this.shape = shape
     this.pipes = piped ? new StdioPipes(stdin) : undefined
     this.init = new InitProcess(role, [...(this.pipes?.fds ?? []), ...joins.map(({ fd }) => fd)], title)
   }

@@ -5,6 +5,8 @@ const PATIENCE = 250
 /** Room for the title of any container. */
 const TITLE = 'idle'.padEnd(64)
 
+const keyOf = (shape: LaunchShape): string => Object.values(shape).join()
+
 interface Spare {
   launch: Launch
   timer: NodeJS.Timeout
@@ -22,7 +24,7 @@ export class Spares {
 
   /** One that waited, or a new one. */
   take(shape: LaunchShape, title: string): Launch {
-    const key = Object.values(shape).join()
+    const key = keyOf(shape)
     const now = performance.now()
     const soon = now - (this.#taken.get(key) ?? Number.NEGATIVE_INFINITY) < PATIENCE
     this.#taken.set(key, now)
@@ -36,8 +38,19 @@ export class Spares {
       launch.init.control.ref()
       launch.init.rename(title)
     }
-    if (soon) this.#refillAfter(launch, key, shape)
+    launch.repeats = soon
     return launch
+  }
+
+  /** Makes one for who follows a launch that has become a container or exec. */
+  follow({ repeats, shape }: Launch, end: Promise<unknown>): void {
+    if (!repeats) return
+    const refill = () => this.#refill(shape)
+    // Where it takes no time from the one that was taken: a container is removed for longer than it is started, the next
+    // exec may come as soon as this one ends.
+    if (shape.role === 'exec') setImmediate(refill)
+    else if (shape.piped) void end.then(() => setImmediate(refill))
+    else setTimeout(refill, 10).unref()
   }
 
   async close(): Promise<void> {
@@ -50,25 +63,21 @@ export class Spares {
     )
   }
 
-  /** Not while the one that was taken starts: it would have to share the processors. */
-  #refillAfter({ init }: Launch, key: string, shape: LaunchShape): void {
-    const refill = () => {
-      if (this.#closed || this.#spares.has(key)) return
-      const launch = new Launch(shape, TITLE)
-      launch.init.control.unref()
-      if (shape.namespaces !== 0) launch.makeNamespaces(shape.namespaces)
-      const end = () => {
-        if (this.#spares.get(key) !== spare) return
-        this.#drop(key, spare)
-        void this.#end(launch)
-      }
-      const spare = { launch, timer: setTimeout(end, PATIENCE).unref() }
-      this.#spares.set(key, spare)
-      launch.init.spawned.catch(end)
-      void launch.init.exited.then(end)
+  #refill(shape: LaunchShape): void {
+    const key = keyOf(shape)
+    if (this.#closed || this.#spares.has(key)) return
+    const launch = new Launch(shape, TITLE)
+    launch.init.control.unref()
+    if (shape.namespaces !== 0) launch.makeNamespaces(shape.namespaces)
+    const end = () => {
+      if (this.#spares.get(key) !== spare) return
+      this.#drop(key, spare)
+      void this.#end(launch)
     }
-    if (shape.piped) void init.exited.then(refill)
-    else setTimeout(refill, 10).unref()
+    const spare = { launch, timer: setTimeout(end, PATIENCE).unref() }
+    this.#spares.set(key, spare)
+    launch.init.spawned.catch(end)
+    void launch.init.exited.then(end)
   }
 
   #drop(key: string, { timer }: Spare): void {

@@ -200,6 +200,7 @@ export async function startContainer(
     const starting = startSupervised(launch.init, plan, `cannot start container ${config.name}`)
     if (beginning !== undefined) store.saveStarted(config)
     const [supervised, ends] = await Promise.all([starting, launch.init.spawned.then(() => pipes?.take())])
+    context.spares.follow(launch, supervised.exit)
     if (network !== undefined) announceNetworks(context, config, network.run)
     tellMounts(context, config)
     return { supervised, ...(ends ?? supervised.streams) }

@@ -33,7 +33,9 @@ t.test('starts', async (t) => {
     t.match(await container.wait(), { exitCode: 7 })
     await container.close()
   }
+  await sleep(300)
   await start()
+  await sleep(20)
   t.same(waiting('supervise'), [], 'one start promises no other')
   await start()
   await until(async () => waiting('supervise').length === 1)
