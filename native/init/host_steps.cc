@@ -59,20 +59,6 @@ bool write_file(Supervisor&, Reader& r, Failure& f) {
   return n == static_cast<ssize_t>(data.size) || fail(f, n < 0 ? errno : ENOSPC, "write", path);
 }
 
-// The first process, by its supervisor, which has the time. One that failed already has told why.
-bool cgroup_join(Supervisor& s, Reader& r, Failure& f) {
-  Strings files = r.strings();
-  char pid[16];
-  int size = snprintf(pid, sizeof pid, "%d", s.pid);
-  for (uint32_t i = 0; i < files.count; i++) {
-    const char* path = files.next();
-    Fd fd(sys::open_file(path, O_WRONLY));
-    if (!fd) return fail(f, errno, "open", path);
-    if (write(fd.get(), pid, static_cast<size_t>(size)) < 0 && errno != ESRCH) return fail(f, errno, "write", path);
-  }
-  return true;
-}
-
 // The parents exist but for the first container; a removal of the last one may take them away at any moment.
 bool cgroup_mkdir(Supervisor&, Reader& r, Failure& f) {
   const char* path = r.text();
@@ -269,7 +255,6 @@ constexpr Act kActs[] = {
     {kCgroupMkdir, cgroup_mkdir},
     {kCgroupParents, cgroup_parents},
     {kCgroupWrite, cgroup_write},
-    {kCgroupJoin, cgroup_join},
     {kNamespaces, make_namespaces},
     {kMakeRoot, make_root},
     {kCgroupDevices, cgroup_devices},

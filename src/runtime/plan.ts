@@ -200,7 +200,6 @@ function cgroupLimits(cgroup: CgroupPlan): Step[] {
     ...(cgroup.deviceProgram === null || cgroup.into === null
       ? []
       : [['cgroup-devices', cgroup.into, cgroup.deviceProgram] as const]),
-    ...(cgroup.join.length === 0 ? [] : [['cgroup-join', cgroup.join] as const]),
   ]
 }
 
@@ -217,9 +216,11 @@ function childSteps(input: PlanInput): Step[] {
     ...deviceSteps(config, input.devices),
     ['session'],
     ...protectionSteps(config),
-    // From here on it needs its cgroup, which the supervisor has made and put it into meanwhile.
+    // From here on it needs its cgroup, which the supervisor has made meanwhile.
     ['wait-host'],
   )
+  // By itself: to move another process, the kernel waits until every processor has been through a grace period.
+  if (cgroup.join.length > 0) steps.push(['cgroup-join', cgroup.join])
   if (config.cgroupns === 'private' && cgroup.version === 1) steps.push(['unshare-cgroup'])
   steps.push(...cgroupMountSteps(config, cgroup), ['pivot-root'])
   if (config.readonlyRootfs) steps.push(['mount-readonly', '/'])
