@@ -115,7 +115,7 @@ t.test('images, from the command line', async (t) => {
   const hello = await jubako.run(['run', '--rm', '--network', 'none', 'jubako/hello'])
   t.equal(hello.code, 0)
   t.match(hello.stdout, /^Hello from a jubako container!/)
-  t.match(await text('info'), new RegExp(`Data Root: ${it.root}\n`))
+  t.match(await text('info'), new RegExp(`Docker Root Dir: ${it.root}\n`))
   t.equal(await text('info', '-f', '{{.DockerRootDir}} {{.OSType}}'), `${it.root} linux\n`)
   t.match(await text('version', '-f', '{{.Client.Version}}'), /^\d+\.\d+\.\d+\n$/)
 })

@@ -157,7 +157,7 @@ t.test('an abort signal kills it', async (t) => {
 
 t.test('a terminal', async (t) => {
   const it = await testEngine(t)
-  const container = await it.engine.run(it.image, sh('tty; stty size; read line; echo got $line'), {
+  const container = await it.engine.run(it.image, sh('stty -echo; tty; stty size; read line; echo got $line'), {
     tty: true,
     stdin: true,
     columns: 90,
