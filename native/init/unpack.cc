@@ -171,6 +171,11 @@ int unpack_main() {
     failure.detail = static_cast<uint32_t>(WTERMSIG(status));
     give_up(failure);
   }
+  // The starter may still be telling of bytes that the worker has seen: a write that failed would cost it the answer.
+  shutdown(kControlFd, SHUT_WR);
+  char ignored[64];
+  while (recv(kControlFd, ignored, sizeof ignored, 0) > 0) {
+  }
   return WEXITSTATUS(status);
 }
 

@@ -103,8 +103,7 @@ const GROWTH_STEP = 256 * 1024
 function reportGrowth(init: InitProcess, growth: Growth, size: number): void {
   let told = -1
   const tell = (bytes: number) => {
-    // Nothing after the last byte: the worker may have ended, and a failing write would take its unread answer along.
-    if (told >= size || (bytes - told < GROWTH_STEP && bytes < size)) return
+    if (bytes - told < GROWTH_STEP && bytes < size) return
     told = bytes
     const payload = Buffer.allocUnsafe(8)
     payload.writeBigUInt64LE(BigInt(bytes))

@@ -30,7 +30,11 @@ t.test('jubako run', async (t) => {
       [126, [it.image, '/etc/passwd'], /^jubako: .*\/etc\/passwd/],
       [126, [it.image, '/etc'], /^jubako: .*\/etc/],
       [125, ['-u', 'nobody-here', it.image, 'true'], /nobody-here/],
-      [125, ['--nosuch', it.image, 'true'], /^jubako: unknown flag: --nosuch\n\nUsage: {2}jubako run .*\n\nRun 'jubako run --help'/],
+      [
+        125,
+        ['--nosuch', it.image, 'true'],
+        /^jubako: unknown flag: --nosuch\n\nUsage: {2}jubako run .*\n\nRun 'jubako run --help'/,
+      ],
       [125, ['-m', '1m', it.image, 'true'], /^jubako: Minimum memory limit allowed is 6MB/],
       [125, ['-m', '9x', it.image, 'true'], /"9x" for "-m, --memory" flag/],
       [125, ['--pull', 'never', 'nosuch-image', 'true'], /^jubako: No such image: nosuch-image:latest\n/],
