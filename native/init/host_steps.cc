@@ -279,6 +279,7 @@ constexpr Act kActs[] = {
     {kResolver, network_resolver},
     {kResolveIn, network_resolve_in},
     {kResolveNot, network_resolve_not},
+    {kNetworkHeal, network_heal},
 };
 
 bool run_step(Supervisor& s, Step& step, Failure& f) {

@@ -123,6 +123,7 @@ void dispatch(Supervisor& s, const struct epoll_event& event) {
   if (who == &s.listener) return accept_clients(s);
   if (who == &s.input) return input_event(s);
   if (who == &s.network) return resolver_serve(s.network.resolver);
+  if (who == &s.network.heal) return heal_serve(s);
   for (Output& output : s.outputs) {
     if (who != &output) continue;
     if (event.events & EPOLLOUT) input_event(s);

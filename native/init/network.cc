@@ -256,7 +256,8 @@ bool network_resolver(Supervisor& s, Reader& r, Failure& f) {
   Network& n = s.network;
   if (n.resolver.epoll >= 0) return true;
   Strings inside = r.strings(), outside = r.strings();
-  if (!enter_once(s, f) || !resolver_open(n.resolver, n.inside, n.outside, f)) return false;
+  if (!enter_once(s, f) || !resolver_open(n.resolver, n.inside, n.outside, static_cast<uint16_t>(r.u32()), f))
+    return false;
   while (inside.count--) resolver_add_upstream(n.resolver, inside.next(), true);
   while (outside.count--) resolver_add_upstream(n.resolver, outside.next(), false);
   watch(s, n.resolver.epoll, EPOLLIN, &s.network);
@@ -279,6 +280,7 @@ void network_leave(Supervisor& s) {
   Network& n = s.network;
   if (n.resolver.epoll >= 0) unwatch(s, n.resolver.epoll);
   resolver_close(n.resolver);
+  heal_leave(s);
   for (int& fd : n.inside_socket) {
     if (fd > 0) close(fd);
     fd = 0;

@@ -11,6 +11,15 @@ namespace jubako {
 
 struct Supervisor;
 
+// What makes the host's table again when it is gone.
+struct Heal {
+  int socket = -1;  // hears of tables that go
+  char* memory = nullptr;
+  const char* table = nullptr;
+  const char* rules = nullptr;
+  Bytes own = {};
+};
+
 struct Network {
   int inside = -1;      // the container's network namespace
   int outside = -1;     // this process's own
@@ -20,6 +29,7 @@ struct Network {
   int* reserved = nullptr;    // their sockets, never accepted from; two each, or -1
   size_t port_count = 0;
   Resolver resolver;
+  Heal heal;
 };
 
 bool network_netlink(Supervisor& s, Reader& r, Failure& f);
@@ -31,6 +41,11 @@ bool network_unname(Supervisor& s, Reader& r, Failure& f);
 bool network_resolver(Supervisor& s, Reader& r, Failure& f);
 bool network_resolve_in(Supervisor& s, Reader& r, Failure& f);
 bool network_resolve_not(Supervisor& s, Reader& r, Failure& f);
+bool network_heal(Supervisor& s, Reader& r, Failure& f);
+
+// The kernel tells of tables.
+void heal_serve(Supervisor& s);
+void heal_leave(Supervisor& s);
 
 // Before the exit steps: nothing of this process keeps the namespace alive.
 void network_leave(Supervisor& s);

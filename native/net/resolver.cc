@@ -352,7 +352,7 @@ int socket_in(int inside, int outside, int family, int type, int protocol) {
   return fd;
 }
 
-bool resolver_open(Resolver& r, int inside, int outside, Failure& f) {
+bool resolver_open(Resolver& r, int inside, int outside, uint16_t port, Failure& f) {
   r.inside = inside;
   r.outside = outside;
   r.epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -370,13 +370,13 @@ bool resolver_open(Resolver& r, int inside, int outside, Failure& f) {
     int on = 1;
     setsockopt(udp.get(), IPPROTO_IP, IP_FREEBIND, &on, sizeof on);
     setsockopt(tcp.get(), IPPROTO_IP, IP_FREEBIND, &on, sizeof on);
-    address.sin_port = 0;
+    address.sin_port = htons(port);
     socklen_t size = sizeof address;
     if (bind(udp.get(), reinterpret_cast<struct sockaddr*>(&address), size) < 0 ||
         getsockname(udp.get(), reinterpret_cast<struct sockaddr*>(&address), &size) < 0)
       return fail(f, errno, "bind", "127.0.0.11");
     if (bind(tcp.get(), reinterpret_cast<struct sockaddr*>(&address), size) < 0) {
-      if (errno == EADDRINUSE && attempt < 16) continue;
+      if (errno == EADDRINUSE && !port && attempt < 16) continue;
       return fail(f, errno, "bind", "127.0.0.11");
     }
     if (listen(tcp.get(), 64) < 0) return fail(f, errno, "listen", "127.0.0.11");

@@ -55,8 +55,8 @@ struct Resolver {
   unsigned turn = 0;
 };
 
-// Opens the sockets in the namespace `inside`.
-bool resolver_open(Resolver& r, int inside, int outside, Failure& f);
+// Opens the sockets in the namespace `inside`, both at `port`; 0: any.
+bool resolver_open(Resolver& r, int inside, int outside, uint16_t port, Failure& f);
 // An address as text, with an optional %scope or not at all; false if it is none.
 bool resolver_add_upstream(Resolver& r, const char* address, bool inside);
 // A zone of the same directory is replaced.

@@ -1,7 +1,7 @@
 import type { CgroupHost } from '../cgroups/index.js'
 import type { ImageStore } from '../images/index.js'
 import type { ProcessPlan, Step } from '../native/index.js'
-import type { NetworkConfig, NetworkStore } from '../network/index.js'
+import type { Firewall, NetworkConfig, NetworkStore } from '../network/index.js'
 import type { ContainerStore, VolumeStore } from '../runtime/index.js'
 import type { Events } from './events.js'
 import type { NetworksApi } from './network-types.js'
@@ -10,8 +10,8 @@ import type { Spares } from './spares.js'
 /** What the engine's parts need of its networks. */
 export interface ContextNetworks extends NetworksApi {
   readonly store: NetworkStore
-  /** The store's table in nf_tables. */
-  readonly table: string
+  /** The store's rules. */
+  readonly firewall: Firewall
   /** Makes sure of a network's bridge and rules. */
   ensure(network: NetworkConfig): Promise<void>
   /** The default network, made at its first use. */

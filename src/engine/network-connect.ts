@@ -6,12 +6,10 @@ import {
   type Endpoint,
   type NetworkConfig,
   publishedPorts,
-  publishSteps,
   type RunNetwork,
   reserveSteps,
   routeSteps,
   unlinkSteps,
-  unpublishSteps,
 } from '../network/index.js'
 import { type ContainerConfig, ownsNetwork, runSteps } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
@@ -114,9 +112,9 @@ async function plug(
 /** Published ports lead through the network with the default route: perhaps another one now. */
 function movePorts(context: EngineContext, from: RunNetwork, to: RunNetwork): Step[] {
   if (from.published[0]?.network === to.published[0]?.network) return []
-  const { table } = context.networks
+  const { firewall } = context.networks
   const ports = ({ endpoints, published }: RunNetwork) => endpoints.flatMap((one) => publishedPorts(published, one))
-  return [...unpublishSteps(table, ports(from)), ...publishSteps(table, ports(to))]
+  return [...firewall.unpublish(ports(from)), ...firewall.publish(ports(to))]
 }
 
 /** Has the supervisor do it now, and know what is to be in the container's later lives and at its end. */
@@ -129,9 +127,9 @@ async function change(
 ): Promise<void> {
   const { socket } = context.store.places.of(config.id)
   const parts = partsOf(context, run)
-  const { beside, resolver, end } = lifeSteps(context, config, parts, run.published)
+  const { beside, resolver, heal, end } = lifeSteps(context, config, parts, run.published)
   const files = fileSteps(context, config, run, resolver.length > 0)
-  const now = [...act, ...routeSteps(parts, true), ...resolver, ...files]
+  const now = [...act, ...routeSteps(parts, true), ...resolver, ...files, ...heal]
   const what = `cannot change the networks of container ${config.name}`
   await runSteps(socket, { now, reverse, later: beside, end }, what)
   writeRun(context, config.id, run)

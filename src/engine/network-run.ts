@@ -15,14 +15,12 @@ import {
   parseAddress,
   poolsOf,
   publishedPorts,
-  publishSteps,
   type RunNetwork,
   releaseSteps,
   reserveSteps,
   resolveInStep,
   resolverSteps,
   routeSteps,
-  unpublishSteps,
 } from '../network/index.js'
 import { type ContainerConfig, ownsNetwork } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
@@ -189,17 +187,12 @@ export function endpointSteps(
   endpoint: Endpoint,
   published: readonly Published[],
 ): { make: Step[]; undo: Step[] } {
-  const { store, table } = context.networks
+  const { store, firewall } = context.networks
   const ports = publishedPorts(published, endpoint)
   const links = linkZone(context, config, endpoint)
   return {
-    make: [
-      ...linkSteps(network, endpoint),
-      ...publishSteps(table, ports),
-      ...nameSteps(store, endpoint),
-      ...links.make,
-    ],
-    undo: [...releaseSteps(store, endpoint, unpublishSteps(table, ports)), ...links.undo],
+    make: [...linkSteps(network, endpoint), ...firewall.publish(ports), ...nameSteps(store, endpoint), ...links.make],
+    undo: [...releaseSteps(store, endpoint, firewall.unpublish(ports)), ...links.undo],
   }
 }
 
@@ -226,7 +219,7 @@ export function resolverOf(
   const forward: Step[] =
     zones.length === 0 ? [['resolve-in', `${context.store.places.of(config.id).run}/links`, '', true]] : []
   return [
-    ...resolverSteps(servers),
+    ...resolverSteps(context.networks.firewall, servers),
     ...links,
     ...zones.map((network) => resolveInStep(context.networks.store, network)),
     ...forward,
@@ -240,22 +233,32 @@ export function needsForwarder(config: ContainerConfig): boolean {
   )
 }
 
+/** The supervisor makes rules again that were taken away; without bridges it need not listen. */
+function healSteps(context: EngineContext, parts: readonly NetworkPart[], published: readonly Published[]): Step[] {
+  const bridges = parts.filter(({ network }) => network.driver === 'bridge')
+  if (bridges.length === 0) return [['network-heal', '', '', new Uint8Array(0)]]
+  const { firewall } = context.networks
+  return firewall.heal(bridges.flatMap(({ endpoint }) => firewall.publish(publishedPorts(published, endpoint))))
+}
+
 /** All that connects a container in one of its lives, and what takes it out of its networks when all is over. */
 export function lifeSteps(
   context: EngineContext,
   config: ContainerConfig,
   parts: readonly NetworkPart[],
   published: readonly Published[],
-): { beside: Step[]; resolver: Step[]; end: Step[] } {
+): { beside: Step[]; resolver: Step[]; heal: Step[]; end: Step[] } {
   const each = parts.map(({ network, endpoint }) => endpointSteps(context, config, network, endpoint, published))
   const resolver = resolverOf(
     context,
     config,
     parts.map(({ network }) => network),
   )
+  const heal = healSteps(context, parts, published)
   return {
-    beside: [...each.flatMap(({ make }) => make), ...routeSteps(parts, false), ...resolver],
+    beside: [...each.flatMap(({ make }) => make), ...routeSteps(parts, false), ...resolver, ...heal],
     resolver,
+    heal,
     end: each.flatMap(({ undo }) => undo),
   }
 }

@@ -1,7 +1,7 @@
 /** What is known of the networks of running containers, and what dead ones left. */
 import { readdirSync, readFileSync, rmdirSync, rmSync, unlinkSync } from 'node:fs'
-import { Netlink, netlink, randomHex } from '../native/index.js'
-import { addressesOf, type Endpoint, publishedPorts, type RunNetwork, unpublishTransactions } from '../network/index.js'
+import { randomHex } from '../native/index.js'
+import { addressesOf, type Endpoint, publishedPorts, type RunNetwork } from '../network/index.js'
 import type { ContainerConfig } from '../runtime/index.js'
 import { processStartTime, thisStartTime } from './boot.js'
 import type { EngineContext } from './context.js'
@@ -41,27 +41,17 @@ export function giveBack(context: EngineContext, endpoint: Endpoint): void {
     context.networks.store.giveBack(endpoint.network, address, endpoint.owner)
 }
 
-const E = { noent: 2, opnotsupp: 95 }
-
 /** What a supervisor that was killed left of its container's networks, outside of the namespace that died with it. */
 export async function releaseLeftovers(context: EngineContext, id: string): Promise<void> {
   const run = runNetwork(context, id)
   if (run === undefined) return
-  const { store, table } = context.networks
+  const { store, firewall } = context.networks
   const ports = reservedPorts(context, id)
   for (const endpoint of run.endpoints) {
     const [first] = addressesOf(endpoint)
     if (first === undefined || store.addresses(endpoint.network).get(first) !== endpoint.owner) continue
-    for (const transaction of unpublishTransactions(
-      table,
-      publishedPorts(
-        run.published.filter(({ reservation }) => ports[reservation] !== undefined),
-        endpoint,
-        ports,
-      ),
-    )) {
-      netlink(Netlink.netfilter, `table ${table}`, transaction, [E.noent, E.opnotsupp])
-    }
+    const known = run.published.filter(({ reservation }) => ports[reservation] !== undefined)
+    firewall.unpublishNow(publishedPorts(known, endpoint, ports))
     removeNames(context, endpoint)
     giveBack(context, endpoint)
   }

@@ -1,27 +1,28 @@
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { FileLock } from '../content/index.js'
 import { invalidArgument, isJubakoError, JubakoError } from '../errors/index.js'
 import { randomHex } from '../native/index.js'
 import {
   bridgeOptions,
   buildBridge,
-  buildRules,
   chooseSubnet4,
   chooseSubnet6,
+  type Firewall,
   formatAddress,
   formatSubnet,
+  hasBridge,
   hasIpv6,
   hostSubnets,
-  isBuilt,
   type NetworkConfig,
   type NetworkDriver,
   NetworkStore,
+  NftFirewall,
   overlaps,
   parseSubnet,
   publishedPorts,
   readPool,
   removeBridge,
-  removeRules,
   type Subnet,
   subLinkModes,
 } from '../network/index.js'
@@ -38,8 +39,7 @@ const drivers: readonly string[] = ['bridge', 'macvlan', 'ipvlan']
 /** The networks of a store: records, bridges, rules. */
 export class Networks implements ContextNetworks {
   readonly store: NetworkStore
-  /** The store's table in nf_tables. */
-  readonly table: string
+  readonly firewall: Firewall
   readonly #bridge: string
   readonly #context: EngineContext
 
@@ -48,7 +48,7 @@ export class Networks implements ContextNetworks {
     this.#context = context
     this.store = new NetworkStore(context.root, context.runRoot)
     const tag = storeTag(context.runRoot)
-    this.table = isDefault ? 'jubako' : `jubako_${tag}`
+    this.firewall = new NftFirewall(isDefault ? 'jubako' : `jubako_${tag}`, this.store.rulesPath)
     this.#bridge = isDefault ? 'jubako0' : `jk${tag}`
   }
 
@@ -139,7 +139,8 @@ export class Networks implements ContextNetworks {
         )
       }
       if (network.driver === 'bridge') {
-        removeRules(this.table, network)
+        const remaining = this.store.list().filter(({ driver, id }) => driver === 'bridge' && id !== network.id)
+        this.firewall.remove(network, remaining, this.#guard)
         removeBridge(network)
       }
       this.store.remove(network.id)
@@ -166,9 +167,9 @@ export class Networks implements ContextNetworks {
 
   /** Bridge and rules of a network, as they must be before a container joins. Costs two questions when they are. */
   async ensure(network: NetworkConfig): Promise<void> {
-    if (network.driver !== 'bridge' || isBuilt(this.table, network)) return
+    if (network.driver !== 'bridge' || this.#isBuilt(network)) return
     await this.#locked(() => {
-      if (!isBuilt(this.table, network)) this.#build(network, this.store.list())
+      if (!this.#isBuilt(network)) this.#build(network, this.store.list())
     })
   }
 
@@ -176,6 +177,15 @@ export class Networks implements ContextNetworks {
   async defaultNetwork(): Promise<NetworkConfig> {
     await this.#predefined()
     return this.store.find('bridge')
+  }
+
+  #isBuilt(network: NetworkConfig): boolean {
+    return hasBridge(network) && this.firewall.isBuilt(network)
+  }
+
+  /** The host forwards only because of us. */
+  get #guard(): boolean {
+    return existsSync(this.store.forwardingMark)
   }
 
   #build(network: NetworkConfig, all: readonly NetworkConfig[]): void {
@@ -187,7 +197,7 @@ export class Networks implements ContextNetworks {
         return run.endpoints.flatMap((endpoint) => publishedPorts(known, endpoint, reserved))
       })
     const bridges = all.filter(({ driver }) => driver === 'bridge')
-    buildRules(this.table, bridges, ports(), this.store.forwardingMark)
+    this.firewall.build(bridges, ports, this.#guard)
   }
 
   #pools(options: NetworkCreateOptions, driver: NetworkDriver, all: readonly NetworkConfig[]): NetworkConfig['pools'] {

@@ -63,6 +63,7 @@ export const steps = {
   resolver: 96,
   'resolve-in': 97,
   'resolve-not': 98,
+  'network-heal': 101,
   networks: 99,
   'networks-end': 100,
   'memory-file': 120,

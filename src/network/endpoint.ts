@@ -10,6 +10,7 @@ import {
   type Published,
   protocolNumber,
 } from './config.js'
+import type { Firewall } from './firewall.js'
 import { hasIpv6, mtuOf } from './host.js'
 import {
   configureInside,
@@ -21,8 +22,7 @@ import {
   isolatePort,
 } from './links.js'
 import { route } from './message.js'
-import { Transaction } from './nft.js'
-import { addPorts, type PublishedPort, removePorts, resolverTable } from './ruleset.js'
+import type { PublishedPort } from './ruleset.js'
 import type { NetworkStore } from './store.js'
 
 const ENOENT = 2
@@ -184,20 +184,6 @@ export function publishedPorts(
     )
 }
 
-export function publishSteps(table: string, ports: readonly PublishedPort[]): Step[] {
-  if (ports.length === 0) return []
-  return [addPorts(new Transaction(table), ports).end().step('published ports')]
-}
-
-export function unpublishSteps(table: string, ports: readonly PublishedPort[]): Step[] {
-  return removePorts(table, ports).map((transaction) => transaction.end().step('published ports', 'outside', [ENOENT]))
-}
-
-/** The same as messages, for who is not a supervisor. */
-export function unpublishTransactions(table: string, ports: readonly PublishedPort[]): Buffer[] {
-  return removePorts(table, ports).map((transaction) => transaction.end().done())
-}
-
 /** Everything that an endpoint leaves outside of its network namespace goes, as long as the addresses are its own. */
 export function releaseSteps(store: NetworkStore, endpoint: Endpoint, more: readonly Step[]): Step[] {
   const addresses = addressesOf(endpoint)
@@ -212,8 +198,11 @@ export function releaseSteps(store: NetworkStore, endpoint: Endpoint, more: read
 }
 
 /** The name service of a container. */
-export function resolverSteps(servers: { inside: readonly string[]; outside: readonly string[] }): Step[] {
-  return [['resolver', servers.inside, servers.outside], resolverTable().end().step('name service', 'inside', [EEXIST])]
+export function resolverSteps(
+  firewall: Firewall,
+  servers: { inside: readonly string[]; outside: readonly string[] },
+): Step[] {
+  return [['resolver', servers.inside, servers.outside, firewall.resolverPort], ...firewall.resolver()]
 }
 
 export const resolveInStep = (store: NetworkStore, network: NetworkConfig): Step => [

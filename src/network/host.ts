@@ -6,17 +6,7 @@ import { macOf, parseMac } from './address.js'
 import { bridgeOptions, type NetworkConfig, optionFlag } from './config.js'
 import { readPool } from './ipam.js'
 import { type BridgeLink, configureBridge, createBridge, deleteLink } from './links.js'
-import { parseAnswers } from './message.js'
-import { Transaction } from './nft.js'
-import {
-  addNetwork,
-  askTable,
-  buildTable,
-  forwardRules,
-  type NetworkRules,
-  type PublishedPort,
-  removeNetwork,
-} from './ruleset.js'
+import type { NetworkRules } from './ruleset.js'
 
 const E = {
   perm: 1,
@@ -74,7 +64,7 @@ function write(path: string, value: string): void {
 }
 
 /** Explains the errors that say that this machine cannot have bridges. */
-function explain(error: unknown, what: string): unknown {
+export function explain(error: unknown, what: string): unknown {
   if (!isJubakoError(error)) return error
   const because: Record<number, string> = {
     [E.perm]: 'it needs CAP_NET_ADMIN',
@@ -93,17 +83,8 @@ function explain(error: unknown, what: string): unknown {
   })
 }
 
-/** Whether bridge and rules of a network are there. */
-export function isBuilt(table: string, network: NetworkConfig): boolean {
-  if (linkIndex(network.bridge) === 0) return false
-  const answers = parseAnswers(
-    netlink(Netlink.netfilter, 'nf_tables', askTable(table, network.bridge).done(), [E.noent, E.opnotsupp, E.inval]),
-    4,
-  )
-  if (answers.length < 2) return false
-  const uses = answers.find(({ type }) => (type & 0xff) === 3)?.attributes.get(6)
-  return uses !== undefined && uses.readUInt32BE(0) === forwardRules
-}
+/** Whether the bridge of a network is there. */
+export const hasBridge = (network: NetworkConfig): boolean => linkIndex(network.bridge) !== 0
 
 /** Makes the bridge of a network, unless it is there, and what it needs in /proc/sys. */
 export function buildBridge(network: NetworkConfig, forwardingMark: string): void {
@@ -133,34 +114,4 @@ function switchForwarding(path: string, mark: string): void {
 /** Removes a network's bridge. */
 export function removeBridge(network: NetworkConfig): void {
   netlink(Netlink.route, `bridge ${network.bridge}`, deleteLink(network.bridge).done(), [E.nodev])
-}
-
-/** Makes the whole table, or adds what it lacks. */
-export function buildRules(
-  table: string,
-  networks: readonly NetworkConfig[],
-  ports: readonly PublishedPort[],
-  forwardingMark: string,
-): void {
-  const transaction = buildTable(table, networks.map(rulesOf), ports, existsSync(forwardingMark))
-  try {
-    netlink(Netlink.netfilter, `table ${table}`, transaction.end().done())
-  } catch (error) {
-    throw explain(error, 'cannot make the rules for bridge networks')
-  }
-}
-
-export function addRules(table: string, network: NetworkConfig): void {
-  netlink(Netlink.netfilter, `table ${table}`, addNetwork(new Transaction(table), rulesOf(network)).end().done())
-}
-
-export function removeRules(table: string, network: NetworkConfig): void {
-  for (const transaction of removeNetwork(table, rulesOf(network))) {
-    netlink(Netlink.netfilter, `table ${table}`, transaction.end().done(), [E.noent])
-  }
-}
-
-/** Removes the table with everything in it. */
-export function removeTable(table: string): void {
-  netlink(Netlink.netfilter, `table ${table}`, new Transaction(table).delTable().end().done(), [E.noent, E.opnotsupp])
 }

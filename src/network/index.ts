@@ -26,7 +26,6 @@ export {
   linkSteps,
   nameSteps,
   publishedPorts,
-  publishSteps,
   releaseSteps,
   reserveSteps,
   resolveInStep,
@@ -34,11 +33,11 @@ export {
   routeSteps,
   subLinkModes,
   unlinkSteps,
-  unpublishSteps,
-  unpublishTransactions,
 } from './endpoint.js'
-export { addRules, buildBridge, buildRules, hasIpv6, isBuilt, removeBridge, removeRules, removeTable } from './host.js'
+export type { Firewall } from './firewall.js'
+export { buildBridge, hasBridge, hasIpv6, removeBridge } from './host.js'
 export { chooseSubnet4, chooseSubnet6, poolsOf, readPool } from './ipam.js'
 export { addressOnLink, hostSubnets } from './links.js'
+export { NftFirewall } from './nft-firewall.js'
 export type { PublishedPort } from './ruleset.js'
 export { NetworkStore } from './store.js'

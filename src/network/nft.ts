@@ -50,8 +50,9 @@ export class Transaction {
     return this
   }
 
-  newTable(): this {
-    return this.add(MSG.newTable, Flag.create, (to) => to.text(1, this.table))
+  /** @param exclusive the transaction fails where the table is already */
+  newTable(exclusive = false): this {
+    return this.add(MSG.newTable, Flag.create | (exclusive ? Flag.excl : 0), (to) => to.text(1, this.table))
   }
 
   delTable(): this {

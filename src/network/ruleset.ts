@@ -159,14 +159,19 @@ function publishedElement(port: PublishedPort): [set: string, element: SetElemen
   ]
 }
 
-/** Makes the table with all that belongs in it. What is there already stays as it is. */
+/**
+ * Makes the table with all that belongs in it. What is there already stays as it is.
+ *
+ * @param exclusive nothing is made where the table is already
+ */
 export function buildTable(
   table: string,
   networks: readonly NetworkRules[],
   ports: readonly PublishedPort[],
   guard: boolean,
+  exclusive = false,
 ): Transaction {
-  const transaction = new Transaction(table).newTable()
+  const transaction = new Transaction(table).newTable(exclusive)
   for (const [at, [name, shape]] of Object.entries(sets).entries()) transaction.newSet(name, shape, at + 1)
   for (const [name, type, hook, priority] of chains) transaction.newChain(name, type, hook, priority)
   for (const [chain, list] of Object.entries(rules(guard))) {

@@ -43,6 +43,11 @@ export class NetworkStore {
     return `${this.#run}/forwarding`
   }
 
+  /** The transaction that makes the table again. */
+  get rulesPath(): string {
+    return `${this.#run}/rules`
+  }
+
   prepare(): void {
     mkdirSync(this.#records, { recursive: true, mode: 0o700 })
     mkdirSync(this.#run, { recursive: true, mode: 0o700 })

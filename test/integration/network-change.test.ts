@@ -1,5 +1,5 @@
 // lanes: host
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { RunOptions } from '../../src/index.js'
@@ -134,22 +134,51 @@ t.test('networks and ports that changed while it ran are those of its next life'
 })
 
 t.test('rules that a reload of the firewall took away come back', async (t) => {
-  const { run, shell, runRoot } = await setUp()
-  await using web = await run(tcpServer(80, 'web'), { ports: [{ containerPort: 80, hostPort: 8080 }] })
-  await eventually(() => say('127.0.0.1', 8080), /web/)
+  const { engine, run, shell, runRoot } = await setUp()
+  const gone = await engine.networks.create('gone')
+  await using net = await engine.networks.create('healed')
+  const published = { detached: true, ports: [{ containerPort: 80, hostPort: 8080 }] }
+  const web = await run(tcpServer(80, 'web'), { ...published, network: net.name, name: 'web' })
+  const more = await run(tcpServer(80, 'more'), { detached: true, ports: [{ containerPort: 80, hostPort: 8081 }] })
+  await gone.remove()
+  const both = async () => `${await say('127.0.0.1', 8080)}${await say('127.0.0.1', 8081)}`
+  await eventually(both, /web[\s\S]*more/)
+  const [pid] = supervisorsOf(web.id)
+  const wakings = () => /^voluntary_ctxt_switches:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]
+  // It waits twice, the second time without end.
+  await sleep(500)
+  const quiet = wakings()
+  for (let round = 0; round < 3; round++)
+    await shell('true', { network: net.name, ports: [{ containerPort: 80, hostPort: 8082 }] })
+  t.equal(wakings(), quiet, 'containers that come and go wake no supervisor')
+
   tool('nft', 'add', 'table', 'inet', 'others')
   const before = tool('nft', 'list', 'ruleset')
+  const size = (ruleset: string) => ruleset.replaceAll(/\s+/g, '').length
   tool('nft', 'flush', 'ruleset')
-  await t.rejects(say('127.0.0.1', 8080))
-  await shell('true')
-  t.match(await say('127.0.0.1', 8080), /^web/, 'of a container that ran all the time')
+  await eventually(both, /web[\s\S]*more/)
   tool('nft', 'add', 'table', 'inet', 'others')
-  t.equal(tool('nft', 'list', 'ruleset').replaceAll(/\s+/g, '').length, before.replaceAll(/\s+/g, '').length)
+  for (let attempt = 0; size(tool('nft', 'list', 'ruleset')) !== size(before) && attempt < 100; attempt++)
+    await sleep(50)
+  t.equal(size(tool('nft', 'list', 'ruleset')), size(before), 'all of them, by those who run')
+
+  // As a service that loads a file of rules does.
+  writeFileSync(`${runRoot}/host.nft`, 'flush ruleset\ntable inet host { chain c { counter; }; }\n')
+  for (let round = 0; round < 5; round++) tool('nft', '-f', `${runRoot}/host.nft`)
+  t.match(await eventually(both, /web[\s\S]*more/), /web[\s\S]*more/)
+  t.match(tool('nft', 'list', 'ruleset'), /table inet host/, 'beside those of the host')
+
+  await net.disconnect('web')
+  await net.connect('web')
+  tool('nft', 'flush', 'ruleset')
+  t.match(await eventually(both, /web[\s\S]*more/), /web[\s\S]*more/, 'as its networks are now')
   for (const table of tool('nft', 'list', 'tables').match(/jubako\S*/g) ?? [])
     tool('nft', 'flush', 'chain', 'inet', table, 'forward')
   await shell('true')
-  t.match(tool('nft', 'list', 'ruleset'), /chain forward \{[^}]*established/, 'also when only rules were taken')
-  await web.close()
+  t.match(tool('nft', 'list', 'ruleset'), /chain forward \{[^}]*established/, 'when only rules were taken, by a start')
+  for (const container of [web, more]) await container.remove({ force: true })
+  tool('nft', 'flush', 'ruleset')
+  await shell('true')
   await nothingLeft(t, runRoot)
 })
 
