@@ -201,8 +201,10 @@ async function objects(kind: Kind, engine: () => Promise<Engine>): Promise<Compl
       const list = await (await engine()).networks.list()
       return { words: list.map(({ name, driver }) => [name, driver] as const), files: false }
     }
-    case 'volume':
-      return nothing
+    case 'volume': {
+      const list = await (await engine()).volumes.list()
+      return { words: list.map(({ name, driver }) => [name, driver] as const), files: false }
+    }
     default: {
       const all = await (await engine()).containers({ all: kind !== 'running' })
       const wanted = kind === 'stopped' ? all.filter(({ state }) => state === 'exited' || state === 'created') : all

@@ -1,4 +1,5 @@
 import type { ContainerSummary, ImageSummary } from './types.js'
+import type { VolumeSummary } from './volume-types.js'
 
 /** An image and what it takes. */
 export interface ImageUsage extends ImageSummary {
@@ -16,6 +17,12 @@ export interface ContainerUsage extends ContainerSummary {
   size: number
 }
 
+/** A volume and what is in it. */
+export interface VolumeUsage extends VolumeSummary {
+  /** Bytes. */
+  size: number
+}
+
 /** What the data root takes, by kind. */
 export interface SystemUsage {
   images: ImageUsage[]
@@ -24,6 +31,8 @@ export interface SystemUsage {
   /** Of those the bytes that no container needs. */
   layersReclaimable: number
   containers: ContainerUsage[]
+  /** By name. */
+  volumes: VolumeUsage[]
 }
 
 /** What pruning took away. */

@@ -9,11 +9,13 @@ import type {
   PruneContainersOptions,
   PrunedContainers,
   SystemUsage,
+  VolumeUsage,
 } from './usage-types.js'
+import { volumeApi } from './volumes.js'
 
 const stopped = ({ state }: ContainerSummary): boolean => state === 'exited' || state === 'created' || state === 'dead'
 
-/** What images and containers take. Layers are counted as often as they are on the disk: once. */
+/** What images, containers and volumes take. Layers are counted as often as they are on the disk: once. */
 export async function systemUsage(context: EngineContext): Promise<SystemUsage> {
   const { store, images } = context
   const configs = store.all()
@@ -40,8 +42,12 @@ export async function systemUsage(context: EngineContext): Promise<SystemUsage> 
   for (const config of configs) {
     containers.push({ ...summaryOf(context, config), size: await diskUsage(store.places.of(config.id).upper) })
   }
+  const volumes: VolumeUsage[] = []
+  for (const volume of await volumeApi(context).list()) {
+    volumes.push({ ...volume, size: await diskUsage(volume.mountpoint) })
+  }
   const layersSize = sum(sizes.keys())
-  return { images: rows, layersSize, layersReclaimable: layersSize - sum(used), containers }
+  return { images: rows, layersSize, layersReclaimable: layersSize - sum(used), containers, volumes }
 }
 
 /** Removes containers that do not run. What is removed or started by others meanwhile is left to them. */

@@ -40,7 +40,14 @@ t.test('system df, container prune, system prune', async (t) => {
   const it = await testEngine(t)
   const run = async (...arguments_: string[]) => cli(it).run(arguments_)
   await it.engine.tag(it.image, 'kept:1')
-  const up = await it.engine.run(it.image, ['sleep', '1000'], { name: 'up', detached: true })
+  const up = await it.engine.run(it.image, ['sleep', '1000'], {
+    name: 'up',
+    detached: true,
+    mounts: [{ type: 'volume', source: 'used', target: '/data' }],
+  })
+  await run('volume', 'create', 'named')
+  const anonymous = await it.engine.volumes.create({ labels: { color: 'red' } })
+  await anonymous.files.write('/twice', Buffer.alloc(1000))
   const write = ['sh', '-c', 'head -c 100000 /dev/zero >/f']
   for (const [name, labels] of [
     ['plain', {}],
@@ -52,9 +59,14 @@ t.test('system df, container prune, system prune', async (t) => {
   const rows = (await run('system', 'df', '--format', '{{.Type}}|{{.TotalCount}}|{{.Active}}|{{.Reclaimable}}')).stdout
   t.match(rows, /^Images\|1\|1\|0B \(0%\)$/m)
   t.match(rows, /^Containers\|3\|1\|200kB \(\d+%\)$/m)
+  t.match(rows, /^Local Volumes\|3\|1\|1kB \(100%\)$/m)
   const verbose = (await run('system', 'df', '-v')).stdout
   t.match(verbose, /^kept +1 +[0-9a-f]{12} .* 3$/m)
   t.match(verbose, /^[0-9a-f]{12} .* 100kB +.*marked$/m)
+  t.match(verbose, /^VOLUME NAME +LINKS +SIZE\n(.*\n)*used +1 +0B$/m)
+  const document = JSON.parse((await run('system', 'df', '-v', '--format', 'json')).stdout)
+  t.match(document, { Volumes: [{}, {}, {}], Containers: [{ Size: /B$/ }, {}, {}], Images: [{ Containers: '3' }] })
+  t.equal((await run('system', 'df', '-v', '--format', '{{range .Volumes}}{{.Links}}{{end}}')).stdout.length, 3)
   const { containers, layersSize } = await it.engine.usage()
   t.equal(containers.find(({ name }) => name === 'plain')?.size, 100_000)
   t.ok(layersSize > 100_000)
@@ -65,6 +77,15 @@ t.test('system df, container prune, system prune', async (t) => {
   const asked = await cli(it).run(['system', 'prune'], { input: 'n\n' })
   t.match(asked.stderr, /WARNING! This will remove:\n {2}- all stopped containers\n.*\[y\/N\] $/s)
   t.equal((await it.engine.containers({ all: true })).length, 2)
+  t.match(await run('system', 'prune', '--volumes', '--filter', 'until=1h'), { code: 1, stderr: /not supported with/ })
+  t.match(await run('volume', 'prune', '-f', '--filter', 'until=1h'), { code: 1, stderr: /invalid filter 'until'/ })
+  t.match(await run('volume', 'prune', '-af', '--filter', 'all=1'), { code: 1, stderr: /cannot specify both/ })
+  t.match((await run('volume', 'prune', '-f', '--filter', 'label!=color')).stdout, /^Total reclaimed space: 0B\n$/)
+  t.match(
+    (await run('system', 'prune', '-f', '--volumes', '--filter', 'label=color')).stdout,
+    `Deleted Volumes:\n${anonymous.name}\n\nTotal reclaimed space: 1kB\n`,
+  )
+  t.match((await run('volume', 'prune', '-f', '--filter', 'all=true')).stdout, /^Deleted Volumes:\nnamed\n\n/)
   t.match((await run('system', 'prune', '-f')).stdout, /Deleted Containers:\n.*Total reclaimed space: 100kB\n$/s)
   t.same(
     (await it.engine.containers({ all: true })).map(({ name }) => name),

@@ -19,6 +19,7 @@ const engine = async () =>
     containers: async ({ all }: { all: boolean }) => containers.filter(({ state }) => all || state === 'running'),
     images: async () => [{ id: `sha256:${'a'.repeat(64)}`, tags: ['debian:12', 'web:2'] }],
     networks: { list: async () => [{ name: 'front', driver: 'bridge' }] },
+    volumes: { list: async () => [{ name: 'data', driver: 'local' }] },
   }) as unknown as Engine
 
 const words = async (...typed: string[]) => (await complete(typed, commands, engine)).words.map(([word]) => word)
@@ -37,6 +38,7 @@ t.test('commands, flags, names and values', async (t) => {
   t.same(await words('run', '--network', ''), ['front'])
   t.same(await words('run', '--network=f'), ['--network=front'])
   t.same(await words('run', '--pull', 'm'), ['missing'])
+  t.same(await words('volume', 'rm', 'd'), ['data'])
   t.same(await words('network', 'connect', 'front', 'w'), ['web'])
   t.same(await words('logs', 'web', ''), [])
   t.ok((await complete(['run', '--env-file', ''], commands, engine)).files)

@@ -1,4 +1,5 @@
 import type { CacheEntry } from '../../engine/build-types.js'
+import type { VolumeUsage } from '../../engine/usage-types.js'
 import type { Call } from '../call.js'
 import { badRequest } from '../errors.js'
 import { containerSummary } from '../shapes/container-summary.js'
@@ -50,7 +51,7 @@ export async function systemUsage(call: Call): Promise<void> {
       SizeRootFs: container.size + (sizes.get(container.imageId) ?? 0),
     }))
   }
-  if (wants('volume')) answer.Volumes = await volumeRows(call, usage.containers)
+  if (wants('volume')) answer.Volumes = await volumeRows(call, usage.volumes)
   if (wants('build-cache')) {
     answer.BuildCache = cache.map(cacheRow)
     answer.BuilderSize = cache.reduce((sum, { size }) => sum + size, 0)
@@ -58,13 +59,12 @@ export async function systemUsage(call: Call): Promise<void> {
   await call.reply.json(200, answer)
 }
 
-async function volumeRows({ engine, resident }: Call, containers: readonly { mounts: string[] }[]): Promise<unknown[]> {
+async function volumeRows({ resident }: Call, volumes: readonly VolumeUsage[]): Promise<unknown[]> {
   const rows = []
-  for (const { name, labels } of await engine.volumes.list()) {
+  for (const { name, labels, size, containers } of volumes) {
     if (!resident.sees(labels)) continue
-    const { volume, shape } = await resident.volume(name)
-    const users = containers.filter(({ mounts }) => mounts.includes(name)).length
-    rows.push({ ...shape, UsageData: { Size: await volume.size(), RefCount: users } })
+    const { shape } = await resident.volume(name)
+    rows.push({ ...shape, UsageData: { Size: size, RefCount: containers.length } })
   }
   return rows
 }

@@ -1,14 +1,15 @@
 import type { Command } from '../command.js'
-import { CodedError, EXIT } from '../exit-codes.js'
+import { EXIT } from '../exit-codes.js'
 import { formatList } from '../format/list.js'
-import { usageRows, usageStyle, verboseUsage } from '../format/usage.js'
+import { usageRows, usageStyle } from '../format/usage.js'
+import { formatVerboseUsage, verboseUsage } from '../format/usage-verbose.js'
 
 export const command: Command = {
   spec: {
     name: 'system df',
     aliases: ['system df'],
     usage: '[OPTIONS]',
-    summary: 'Show how much space images, containers and the build cache take',
+    summary: 'Show how much space images, containers, volumes and the build cache take',
     args: [0, 0],
     flags: [
       ['', 'format', 'string', "'table', 'table TEMPLATE', 'json' or a Go template"],
@@ -24,10 +25,9 @@ export const command: Command = {
       context.out.text(formatList(usageStyle, usageRows(usage, cache), format))
       return EXIT.ok
     }
-    if (format !== undefined && format !== '') {
-      throw new CodedError('the verbose listing has no format: leave --format or --verbose out', EXIT.failure)
-    }
-    context.out.text(verboseUsage(usage, cache, Date.now()))
+    const now = Date.now()
+    const plain = format === undefined || format === '' || format === 'table'
+    context.out.text(plain ? verboseUsage(usage, cache, now) : formatVerboseUsage(usage, cache, now, format))
     return EXIT.ok
   },
 }

@@ -1,10 +1,11 @@
 import type { Command } from '../command.js'
-import { EXIT } from '../exit-codes.js'
+import { CodedError, EXIT } from '../exit-codes.js'
 import { humanSize } from '../format/units.js'
 import { confirm } from '../io/confirm.js'
 import { keptByFilters } from '../select/networks.js'
 import { prunedByFilters } from '../select/prune-containers.js'
 import { pruneFilter } from '../select/prune-images.js'
+import { volumePruneFilters } from '../select/volumes.js'
 import type { Filter } from '../values/filter.js'
 
 export const command: Command = {
@@ -18,18 +19,22 @@ export const command: Command = {
       ['a', 'all', 'bool', 'Remove all unused images not just dangling ones'],
       ['', 'filter', 'filter', 'Remove only what matches (until=..., label=..., label!=...)'],
       ['f', 'force', 'bool', 'Do not ask'],
-      ['', 'volumes', 'bool', 'Prune anonymous volumes', { status: 'missing', reason: 'use volume prune' }],
+      ['', 'volumes', 'bool', 'Remove anonymous volumes that no container has, too'],
     ],
-    examples: ['jubako system prune', 'jubako system prune -af --filter until=24h'],
+    examples: ['jubako system prune', 'jubako system prune -af --filter until=24h', 'jubako system prune --volumes'],
   },
   async run(flags, context) {
     const filters = flags.list<Filter>('filter')
     const now = Date.now()
     const all = flags.bool('all')
+    const volumes = flags.bool('volumes')
+    if (volumes && filters.some(({ name }) => name === 'until')) {
+      throw new CodedError('the "until" filter is not supported with "--volumes"', EXIT.failure)
+    }
     const containers = prunedByFilters(filters, now)
     const networks = keptByFilters(filters, now)
     const images = pruneFilter(filters, all, now)
-    if (!flags.bool('force') && !(await confirm(warning(all, filters), context))) return EXIT.ok
+    if (!flags.bool('force') && !(await confirm(warning({ all, volumes }, filters), context))) return EXIT.ok
     const engine = await context.engine()
     let reclaimed = 0
     const show = (title: string, lines: readonly string[]) => {
@@ -38,6 +43,11 @@ export const command: Command = {
     const pruned = await engine.pruneContainers({ filter: containers })
     show('Deleted Containers:', pruned.removed)
     show('Deleted Networks:', await engine.networks.prune({ keep: networks }))
+    if (volumes) {
+      const emptied = await engine.volumes.prune({ filters: volumePruneFilters(filters).filters })
+      show('Deleted Volumes:', emptied.removed)
+      reclaimed += emptied.reclaimed
+    }
     const gone = await engine.images.prune(images)
     show(
       'Deleted Images:',
@@ -51,10 +61,11 @@ export const command: Command = {
   },
 }
 
-function warning(all: boolean, filters: readonly Filter[]): string {
+function warning({ all, volumes }: { all: boolean; volumes: boolean }, filters: readonly Filter[]): string {
   const lines = [
     'all stopped containers',
     'all networks not used by at least one container',
+    ...(volumes ? ['all anonymous volumes not used by at least one container'] : []),
     all ? 'all images without at least one container associated to them' : 'all dangling images',
     all ? 'all build cache' : 'unused build cache',
   ]

@@ -67,6 +67,6 @@ function worded<T>(what: string, body: () => T): T {
 }
 
 /** JSON as Go's encoder writes it by default. */
-function escapeHtml(json: string): string {
+export function escapeHtml(json: string): string {
   return json.replace(/[<>&]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`)
 }

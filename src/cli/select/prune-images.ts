@@ -39,8 +39,8 @@ export function untilTime(value: string, now: number): number {
 }
 
 /** @throws JubakoError for what is neither true nor false */
-export function isTrue(value: string): boolean {
+export function isTrue(value: string, name = 'dangling'): boolean {
   if (/^(1|t|true)$/i.test(value)) return true
   if (/^(0|f|false)$/i.test(value)) return false
-  throw invalidArgument(`invalid filter 'dangling=[${value}]'`)
+  throw invalidArgument(`invalid filter '${name}=[${value}]'`)
 }

@@ -1,6 +1,7 @@
 import type { VolumeFilters } from '../../engine/types.js'
 import { invalidArgument } from '../../errors/index.js'
 import { type Filter, filterLists } from '../values/filter.js'
+import { isTrue } from './prune-images.js'
 
 const KNOWN = new Set(['dangling', 'driver', 'label', 'label!', 'name'])
 
@@ -17,7 +18,25 @@ export function volumeFilters(filters: readonly Filter[]): VolumeFilters {
     }
   }
   if (dangling === undefined) return lists
-  const word = dangling.at(-1) as string
-  if (!/^(1|0|true|false)$/i.test(word)) throw invalidArgument(`Invalid filter 'dangling=[${dangling.join(' ')}]'`)
-  return { ...lists, dangling: /^(1|true)$/i.test(word) }
+  return { ...lists, dangling: isTrue(dangling.at(-1) as string) }
+}
+
+/**
+ * The filters of `volume prune`: labels, and `all` as the daemon of docker has it.
+ *
+ * @throws JubakoError ERR_JUBAKO_INVALID_ARGUMENT
+ */
+export function volumePruneFilters(filters: readonly Filter[]): {
+  all: boolean | undefined
+  filters: Pick<VolumeFilters, 'label' | 'label!'>
+} {
+  const { label, 'label!': not, all, ...others } = filterLists(filters)
+  const [other] = Object.keys(others)
+  if (other !== undefined)
+    throw invalidArgument(`invalid filter '${other}'`, { hint: 'known are all, label and label!' })
+  const wanted = all?.map((word) => isTrue(word, 'all')).some(Boolean)
+  return {
+    all: wanted,
+    filters: { ...(label !== undefined && { label }), ...(not !== undefined && { 'label!': not }) },
+  }
 }
