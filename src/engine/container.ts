@@ -60,6 +60,8 @@ export class ContainerHandle implements Container {
   #started: Started | undefined
   /** Of a start whose first life is over and that was followed by others. */
   #restarted: Started | undefined
+  /** Of a start that wanted streams and found it running. */
+  #joined: Attachment | undefined
   #stopWatching: (() => void) | undefined
 
   constructor(
@@ -76,15 +78,15 @@ export class ContainerHandle implements Container {
   }
 
   get stdin(): Writable | null {
-    return (this.#started ?? this.#restarted)?.stdin ?? null
+    return this.#streams?.stdin ?? null
   }
 
   get stdout(): Readable | null {
-    return (this.#started ?? this.#restarted)?.stdout ?? null
+    return this.#streams?.stdout ?? null
   }
 
   get stderr(): Readable | null {
-    return (this.#started ?? this.#restarted)?.stderr ?? null
+    return this.#streams?.stderr ?? null
   }
 
   async start(
@@ -97,7 +99,10 @@ export class ContainerHandle implements Container {
       refuseRemoved(this.config)
     }
     const started = await startOnce(this.context, this.config, options, options.launch, beginning)
-    if (started === undefined) return
+    if (started === undefined) {
+      this.#joined = options.attach && (await this.attach(options.attach))
+      return
+    }
     if (options.attach !== undefined) this.#event('attach')
     this.#started = started
     const { supervised } = started
@@ -121,6 +126,8 @@ export class ContainerHandle implements Container {
   }
 
   async wait(): Promise<ExitStatus> {
+    const joined = await this.#joined?.ended
+    if (joined) return joined
     this.#started?.supervised.hold()
     const exit = await (this.#started === undefined ? this.#waitForOther() : this.#ownExit(this.#started))
     if (exit === null) {
@@ -386,6 +393,10 @@ export class ContainerHandle implements Container {
       return
     }
     await untilGone(this.context, this.id)
+  }
+
+  get #streams(): Pick<Started, 'stdin' | 'stdout' | 'stderr'> | undefined {
+    return this.#started ?? this.#restarted ?? this.#joined
   }
 
   /** Another process may have changed the record. */

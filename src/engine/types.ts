@@ -373,7 +373,10 @@ export interface Container {
   readonly stdin: Writable | null
   readonly stdout: Readable | null
   readonly stderr: Readable | null
-  /** Starts a created or exited container. Resolves when its command runs; starting a running one is not an error. */
+  /**
+   * Starts a created or exited container. Resolves when its command runs. Starting a running one is not an error: with
+   * `attach` it is what {@link attach} does.
+   */
   start(options?: StartOptions): Promise<void>
   wait(): Promise<ExitStatus>
   kill(signal?: string | number): Promise<void>

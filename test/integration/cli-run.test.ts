@@ -150,16 +150,55 @@ t.test('jubako run', async (t) => {
   })
 
   await t.test('leaving and coming back', async (t) => {
-    const terminal = new Terminal(`${jubako.shell} run -it --name left --network none ${it.image} sh; stty -a`)
-    t.teardown(() => terminal.kill())
-    await terminal.sees(/# /)
-    await terminal.type('\x10\x11', /read escape sequence\r\n[\s\S]*[^-]icanon/)
+    const on = (command: string) => {
+      const terminal = new Terminal(`trap : INT; ${jubako.shell} ${command}; echo code $?; stty -a`)
+      t.teardown(() => terminal.kill())
+      return terminal
+    }
+    const first = on(`run -it --name left --network none ${it.image} sh`)
+    await first.sees(/# /)
+    await first.type('\x10\x11', /code 0\r\n[\s\S]*[^-]icanon/)
     t.equal((await jubako.run(['ps', '--format', '{{.Names}} {{.State}}'])).stdout, 'left running\n')
-    const again = new Terminal(`${jubako.shell} attach --detach-keys ctrl-x,y left`)
-    t.teardown(() => again.kill())
+    // The prompt is drawn anew for who comes later, and all that are attached see the same.
+    const [again, other] = [on('attach --detach-keys ctrl-x,y left'), on('start -ai left')]
+    const watcher = on('attach --no-stdin left')
+    await Promise.all([again.sees(/# /), other.sees(/# /), watcher.sees(/# /)])
     await again.type('echo $((40 + 2))\r', /42\r\n/)
-    await again.type('\x18y', /read escape sequence/)
-    t.match(await jubako.run(['rm', '-f', 'left']), { code: 0, stdout: 'left\n' })
+    await Promise.all([other.sees(/42\r\n/), watcher.sees(/42\r+\n/)])
+    await again.type('\x18y', /read escape sequence\r\ncode 1\r\n[\s\S]*[^-]icanon/)
+    const inner = on('exec -it --detach-keys a left sh')
+    await inner.sees(/# /)
+    await inner.type('a', /read escape sequence\r\ncode 1\r\n/)
+    // Keys that are no keys are refused before anything is done.
+    for (const [code, ...argv] of [
+      [125, 'run', '--detach-keys', 'enter', it.image, 'true'],
+      [1, 'exec', '--detach-keys', 'ctrl-1', 'left', 'true'],
+    ] as [number, ...string[]][]) {
+      t.match(await jubako.run(argv), { code, stderr: /^jubako: invalid detach keys \(/ })
+    }
+    await watcher.type('echo not sent\r\x03', /code 130\r\n/)
+    // `exit` in an attached shell ends the container, and everyone's command with its code.
+    await other.type('exit 6\r', /code 6\r\n[\s\S]*[^-]icanon/)
+    t.notMatch(other.text, 'not sent')
+    t.equal((await jubako.run(['ps', '-a', '--format', '{{.Names}} {{.State}}'])).stdout, 'left exited\n')
+    t.match(await jubako.run(['rm', 'left']), { code: 0, stdout: 'left\n' })
+  })
+
+  await t.test('ctrl-c and signals where there is no terminal inside', async (t) => {
+    const script = 'trap "echo INT" INT; trap "exit 5" TERM; while :; do sleep 0.1; echo .; done'
+    await jubako.run(['run', '-d', '--name', 'deaf', '--network', 'none', it.image, 'sh', '-c', script])
+    const off = new Terminal(`trap : INT; ${jubako.shell} attach --sig-proxy=false deaf; echo code $?`)
+    t.teardown(() => off.kill())
+    await off.sees(/\./)
+    await off.type('\x03', /code 130\r\n/)
+    t.notMatch(off.text, 'INT')
+    const on = new Terminal(`trap : INT; ${jubako.shell} attach deaf; echo code $?`)
+    t.teardown(() => on.kill())
+    await on.sees(/\./)
+    await on.type('\x03', /INT/)
+    await jubako.run(['kill', '-s', 'TERM', 'deaf'])
+    await on.sees(/code 5\r\n/)
+    await jubako.run(['rm', 'deaf'])
   })
 
   await it.checkLeaks()

@@ -1,8 +1,7 @@
 import type { Command } from '../command.js'
 import { CodedError, EXIT } from '../exit-codes.js'
-import { runSession } from '../io/session.js'
-import { terminalSize } from '../io/terminal.js'
-import { parseDetachKeys } from '../values/detach-keys.js'
+import { detachKeysFlag } from '../flags/detach-keys.js'
+import { redraw, runSession } from '../io/session.js'
 
 /** What docker says of a container that is not running. */
 const REFUSALS: Readonly<Record<string, string>> = {
@@ -19,7 +18,7 @@ export const command: Command = {
     summary: 'Attach local standard input, output, and error streams to a running container',
     args: [1, 1],
     flags: [
-      ['', 'detach-keys', 'string', 'Keys that leave the container running, for example ctrl-p,ctrl-q'],
+      detachKeysFlag,
       ['', 'no-stdin', 'bool', 'Do not connect standard input'],
       ['', 'sig-proxy', 'bool', 'Pass signals on to the process', { default: 'true' }],
     ],
@@ -32,9 +31,7 @@ export const command: Command = {
     if (refusal !== undefined) throw new CodedError(refusal, EXIT.failure)
     const { tty } = await container.settings()
     const attachment = await container.attach({ stdin: !flags.bool('no-stdin') })
-    const { columns, rows } = terminalSize()
-    if (tty && columns > 0) await container.resize(columns, rows)
-    const keys = flags.string('detach-keys')
+    if (tty) await redraw(container)
     const detached = await runSession(
       {
         stdin: attachment.stdin,
@@ -46,14 +43,14 @@ export const command: Command = {
       {
         tty,
         signalProxy: flags.bool('sig-proxy', true),
-        detachKeys: keys === undefined ? undefined : parseDetachKeys(keys),
+        detachKeys: flags.value<number[]>('detach-keys'),
       },
       context,
     )
     if (detached) {
       attachment.detach()
       context.err.line('read escape sequence')
-      return EXIT.ok
+      return EXIT.failure
     }
     return (await attachment.ended)?.exitCode ?? EXIT.ok
   },

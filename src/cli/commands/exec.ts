@@ -1,9 +1,9 @@
 import type { Command } from '../command.js'
 import { EXIT, UsageError } from '../exit-codes.js'
 import { environment } from '../flags/create-options.js'
+import { detachKeysFlag } from '../flags/detach-keys.js'
 import { runSession } from '../io/session.js'
 import { terminalSize } from '../io/terminal.js'
-import { parseDetachKeys } from '../values/detach-keys.js'
 import { parseEnv } from '../values/env.js'
 
 export const command: Command = {
@@ -17,7 +17,7 @@ export const command: Command = {
     interspersed: false,
     flags: [
       ['d', 'detach', 'bool', 'Run in the background'],
-      ['', 'detach-keys', 'string', 'Keys that leave the command running, for example ctrl-p,ctrl-q'],
+      detachKeysFlag,
       [
         'e',
         'env',
@@ -57,15 +57,14 @@ export const command: Command = {
       ...(tty && terminalSize()),
     })
     if (detached) return EXIT.ok
-    const keys = flags.string('detach-keys')
     const left = await runSession(
       process_,
-      { tty, signalProxy: true, detachKeys: keys === undefined ? undefined : parseDetachKeys(keys) },
+      { tty, signalProxy: true, detachKeys: flags.value<number[]>('detach-keys') },
       context,
     )
     if (left) {
       context.err.line('read escape sequence')
-      return EXIT.ok
+      return EXIT.failure
     }
     return (await process_.wait()).exitCode
   },

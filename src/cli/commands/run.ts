@@ -7,11 +7,11 @@ import { inDefaultNetwork } from '../default-network.js'
 import { EXIT, UsageError } from '../exit-codes.js'
 import { createFlags } from '../flags/create-flags.js'
 import { createOptions } from '../flags/create-options.js'
+import { detachKeysFlag } from '../flags/detach-keys.js'
 import type { ParsedArgs } from '../flags/parse.js'
 import { chooseProgress } from '../io/progress.js'
 import { runSession } from '../io/session.js'
 import { terminalSize } from '../io/terminal.js'
-import { parseDetachKeys } from '../values/detach-keys.js'
 
 /** Reserves the `--cidfile` before anything is made. */
 export function openIdFile(path: string | undefined): { write(id: string): void; abandon(): void } {
@@ -80,7 +80,6 @@ function attachOptions(flags: ParsedArgs): { stdin: boolean; stdout: boolean; st
 }
 
 async function foreground(container: Container, flags: ParsedArgs, context: CommandContext): Promise<number> {
-  const keys = flags.string('detach-keys')
   const target = {
     stdin: container.stdin,
     stdout: container.stdout,
@@ -93,14 +92,11 @@ async function foreground(container: Container, flags: ParsedArgs, context: Comm
     {
       tty: flags.bool('tty'),
       signalProxy: flags.bool('sig-proxy', true),
-      detachKeys: keys === undefined ? undefined : parseDetachKeys(keys),
+      detachKeys: flags.value<number[]>('detach-keys'),
     },
     context,
   )
-  if (detached) {
-    context.err.line('read escape sequence')
-    return EXIT.ok
-  }
+  if (detached) return EXIT.ok
   return (await container.wait()).exitCode
 }
 
@@ -116,7 +112,7 @@ export const command: Command = {
     flags: [
       ...createFlags,
       ['d', 'detach', 'bool', 'Run in the background and print the ID'],
-      ['', 'detach-keys', 'string', 'Keys that leave the container running, for example ctrl-p,ctrl-q'],
+      detachKeysFlag,
       ['', 'sig-proxy', 'bool', 'Pass signals on to the process', { default: 'true' }],
     ],
     examples: ['jubako run --rm -it debian:12 bash', 'jubako run -d --name web -v ./site:/srv nginx'],

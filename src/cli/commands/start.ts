@@ -1,8 +1,8 @@
 import { type Command, forEach } from '../command.js'
 import { EXIT, UsageError } from '../exit-codes.js'
-import { runSession } from '../io/session.js'
+import { detachKeysFlag } from '../flags/detach-keys.js'
+import { redraw, runSession } from '../io/session.js'
 import { terminalSize } from '../io/terminal.js'
-import { parseDetachKeys } from '../values/detach-keys.js'
 
 const noCheckpoints = { status: 'missing', reason: 'checkpoints are not built yet', hidden: true } as const
 
@@ -17,7 +17,7 @@ export const command: Command = {
       ['a', 'attach', 'bool', 'Connect output and forward signals'],
       ['', 'checkpoint', 'string', 'Restore from a checkpoint', noCheckpoints],
       ['', 'checkpoint-dir', 'string', 'Where checkpoints are', noCheckpoints],
-      ['', 'detach-keys', 'string', 'Keys that leave the container running, for example ctrl-p,ctrl-q'],
+      detachKeysFlag,
       ['i', 'interactive', 'bool', 'Connect standard input'],
     ],
   },
@@ -35,8 +35,9 @@ export const command: Command = {
     }
     const container = await engine.container(flags.args[0]!)
     const { tty } = await container.settings()
+    const { state } = await container.summary()
     await container.start({ attach: { stdin: flags.bool('interactive') }, ...(tty && terminalSize()) })
-    const keys = flags.string('detach-keys')
+    if (tty && state === 'running') await redraw(container)
     const detached = await runSession(
       {
         stdin: container.stdin,
@@ -45,13 +46,10 @@ export const command: Command = {
         resize: (columns, rows) => container.resize(columns, rows),
         kill: (signal) => container.kill(signal),
       },
-      { tty, signalProxy: true, detachKeys: keys === undefined ? undefined : parseDetachKeys(keys) },
+      { tty, signalProxy: true, detachKeys: flags.value<number[]>('detach-keys') },
       context,
     )
-    if (detached) {
-      context.err.line('read escape sequence')
-      return EXIT.ok
-    }
+    if (detached) return EXIT.ok
     return (await container.wait()).exitCode
   },
 }

@@ -107,3 +107,11 @@ export async function runSession(
     for (const step of undo.reverse()) step()
   }
 }
+
+/** Gives a container this terminal's size, by way of another: what it shows it draws anew for who comes later. */
+export async function redraw(target: Pick<SessionTarget, 'resize'>): Promise<void> {
+  const { columns, rows } = terminalSize()
+  if (columns === 0) return
+  await target.resize(columns + 1, rows + 1)
+  await target.resize(columns, rows)
+}

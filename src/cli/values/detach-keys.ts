@@ -11,7 +11,9 @@ export function parseDetachKeys(text: string): number[] {
     const control = /^ctrl-(.)$/.exec(key)?.[1]
     if (control !== undefined && /[a-z]/.test(control)) return control.charCodeAt(0) - 96
     const named = control === undefined ? undefined : NAMED[control]
-    if (named === undefined) throw new Error(`unknown key: '${key}' (a character or ctrl-<letter>)`)
+    if (named === undefined) {
+      throw new Error(`invalid detach keys (${text}): unknown key '${key}' (a character or ctrl-<letter>)`)
+    }
     return named
   })
 }
