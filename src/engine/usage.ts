@@ -2,6 +2,7 @@ import type { EngineContext } from './context.js'
 import { diskUsage } from './disk-usage.js'
 import { removeContainer } from './remove.js'
 import { summaryOf } from './state.js'
+import { untilGone } from './stop.js'
 import type { ContainerSummary } from './types.js'
 import type {
   ContainerUsage,
@@ -60,7 +61,10 @@ export async function pruneContainers(
   let reclaimed = 0
   for (const config of context.store.all()) {
     const summary = summaryOf(context, config)
-    if (!stopped(summary) || !filter(summary) || context.store.isRunning(config.id)) continue
+    if (!stopped(summary) || !filter(summary)) continue
+    // A supervisor whose container has ended cleans up first.
+    if (context.store.isEnding(config.id)) await untilGone(context, config.id)
+    if (context.store.isRunning(config.id)) continue
     reclaimed += await diskUsage(context.store.places.of(config.id).upper)
     await removeContainer(context, config)
     removed.push(config.id)
