@@ -557,7 +557,7 @@ export class ImageStore {
     const found = this.#resolver.find(nameOrId)
     if (found === undefined) return undefined
     if (platform !== undefined && !platformFits(found.image, platform)) return undefined
-    return this.resolve(nameOrId)
+    return this.#resolver.complete(found)
   }
 
   async #makeBuiltin(program: string, reference: Reference, lease: Lease, options: PullOptions): Promise<PullResult> {

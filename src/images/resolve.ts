@@ -72,8 +72,12 @@ export class Resolver {
    * @throws JubakoError `ERR_JUBAKO_NOT_FOUND` also when the image is there for another platform than asked
    */
   resolve(nameOrId: string, platform?: string | Platform): ResolvedImage {
-    const { image, reference } = this.get(nameOrId)
-    if (platform !== undefined) checkPlatform(nameOrId, image, platform)
+    const found = this.get(nameOrId)
+    if (platform !== undefined) checkPlatform(nameOrId, found.image, platform)
+    return this.complete(found)
+  }
+
+  complete({ image, reference }: Found): ResolvedImage {
     const config = this.#config(image.imageId)
     return {
       id: image.imageId,

@@ -76,17 +76,21 @@ export class InitProcess {
 
   /** What `ps` shows of it from now on: at most as many bytes as it was started with. */
   rename(title: string): void {
+    // With the next frame: each write wakes the process.
+    this.control.cork()
     this.send(Frame.title, Buffer.from(title))
   }
 
   /** Has it run steps before its plan comes; if none comes, it runs those of `undo`. Its failure is the plan's. */
   prepare(act: readonly Step[], undo: readonly Step[]): void {
     this.send(Frame.prepare, encodeStepLists(act, undo, [], undo))
+    this.control.uncork()
   }
 
   /** Lets it begin. */
   sendPlan(plan: Uint8Array): void {
     this.send(Frame.plan, plan)
+    this.control.uncork()
   }
 
   /** Without a plan it ends at once. */

@@ -28,6 +28,8 @@ export class V1Host implements CgroupHost {
   readonly controllers: readonly string[]
   readonly #mounts: ReadonlyMap<string, string>
   readonly #unified: string | null
+  /** Those that exist: what a kernel has it keeps. */
+  readonly #files = new Set<string>()
 
   constructor(mounts: CgroupMounts, unifiedKills: boolean) {
     this.#mounts = mounts.controllers
@@ -149,11 +151,9 @@ export class V1Host implements CgroupHost {
   readonly #hasFile = (controller: V1Controller, file: string): boolean => {
     const root = this.#mounts.get(controller)
     if (root === undefined) return false
-    if (existsSync(`${root}/${file}`)) return true
-    // A few files exist in every cgroup but the root.
-    const parent = root + parentPath(undefined)
-    make(parent)
-    return existsSync(`${parent}/${file}`)
+    const known = this.#files.has(file) || existsSync(`${root}/${file}`) || isInParent(root, file)
+    if (known) this.#files.add(file)
+    return known
   }
 
   readonly #capabilities: Capabilities = {
@@ -166,6 +166,13 @@ export class V1Host implements CgroupHost {
     cpus: () => read(`${this.#mounts.get('cpuset')}/cpuset.cpus`) ?? '',
     mems: () => read(`${this.#mounts.get('cpuset')}/cpuset.mems`) ?? '',
   }
+}
+
+/** A few files exist in every cgroup but the root. */
+function isInParent(root: string, file: string): boolean {
+  const parent = root + parentPath(undefined)
+  make(parent)
+  return existsSync(`${parent}/${file}`)
 }
 
 /** For each limit the files of which one must exist; null: the controller is enough. */
