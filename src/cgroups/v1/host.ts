@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { JubakoError } from '../../errors/index.js'
 import { allowsEverything, type DeviceRule } from '../../oci/devices.js'
 import { type Capabilities, checkResources, completeResources } from '../check.js'
@@ -28,6 +28,8 @@ export class V1Host implements CgroupHost {
   readonly controllers: readonly string[]
   readonly #mounts: ReadonlyMap<string, string>
   readonly #unified: string | null
+  /** cpusets of parents by what tells them apart from others of that name. */
+  readonly #prepared = new Map<string, string>()
   /** Those that exist: what a kernel has it keeps. */
   readonly #files = new Set<string>()
 
@@ -133,7 +135,7 @@ export class V1Host implements CgroupHost {
    */
   #cpusetPreparation(parent: string): CgroupWrite[] {
     const root = this.#mounts.get('cpuset')
-    if (root === undefined || read(`${root}${parent}/cgroup.clone_children`) === '1') return []
+    if (root === undefined || this.#isPrepared(root + parent)) return []
     const writes: CgroupWrite[] = []
     const inherited = { 'cpuset.cpus': '', 'cpuset.mems': '' }
     for (const ancestor of ['', ...ancestry(parent)]) {
@@ -146,6 +148,17 @@ export class V1Host implements CgroupHost {
     }
     writes.push({ path: `${root}${parent}/cgroup.clone_children`, value: '1', required: true })
     return writes
+  }
+
+  #isPrepared(cpuset: string): boolean {
+    // Read once for as long as it is the same directory: nobody takes the setting back.
+    const identity = statSync(cpuset, { throwIfNoEntry: false })
+    if (identity === undefined) return false
+    const { ino, ctimeMs } = identity
+    if (this.#prepared.get(cpuset) === `${ino} ${ctimeMs}`) return true
+    if (read(`${cpuset}/cgroup.clone_children`) !== '1') return false
+    this.#prepared.set(cpuset, `${ino} ${ctimeMs}`)
+    return true
   }
 
   readonly #hasFile = (controller: V1Controller, file: string): boolean => {
