@@ -280,6 +280,7 @@ constexpr Act kActs[] = {
     {kResolveIn, network_resolve_in},
     {kResolveNot, network_resolve_not},
     {kNetworkHeal, network_heal},
+    {kNetworkTables, network_tables},
 };
 
 bool run_step(Supervisor& s, Step& step, Failure& f) {

@@ -21,9 +21,7 @@
 
 namespace jubako {
 
-namespace {
-
-bool enter_once(Supervisor& s, Failure& f) {
+bool network_enter(Supervisor& s, Failure& f) {
   Network& n = s.network;
   if (n.outside < 0) n.outside = sys::open_file("/proc/self/ns/net", O_RDONLY);
   if (n.outside < 0) return fail(f, errno, "open", "/proc/self/ns/net");
@@ -35,6 +33,8 @@ bool enter_once(Supervisor& s, Failure& f) {
   return n.inside >= 0 || fail(f, errno, "open", path);
 }
 
+namespace {
+
 int socket_of(Supervisor& s, bool inside, int protocol, Failure& f) {
   Network& n = s.network;
   int& fd = (inside ? n.inside_socket : n.sockets)[protocol == NETLINK_NETFILTER];
@@ -42,7 +42,7 @@ int socket_of(Supervisor& s, bool inside, int protocol, Failure& f) {
   int opened = -1;
   if (!inside) {
     opened = open_netlink(protocol, f);
-  } else if (enter_once(s, f)) {
+  } else if (network_enter(s, f)) {
     if (setns(n.inside, CLONE_NEWNET) < 0) return fail(f, errno, "setns", "net"), -1;
     opened = open_netlink(protocol, f);
     if (setns(n.outside, CLONE_NEWNET) < 0) abort();
@@ -61,7 +61,7 @@ bool patch(Supervisor& s, int socket, uint8_t* messages, size_t size, Reader pat
     uint16_t port = 0;
     switch (kind) {
       case PatchKind::kNamespace:
-        if (!enter_once(s, f)) return false;
+        if (!network_enter(s, f)) return false;
         word = static_cast<uint32_t>(s.network.inside);
         break;
       case PatchKind::kLinkIndex: {
@@ -256,7 +256,7 @@ bool network_resolver(Supervisor& s, Reader& r, Failure& f) {
   Network& n = s.network;
   if (n.resolver.epoll >= 0) return true;
   Strings inside = r.strings(), outside = r.strings();
-  if (!enter_once(s, f) || !resolver_open(n.resolver, n.inside, n.outside, static_cast<uint16_t>(r.u32()), f))
+  if (!network_enter(s, f) || !resolver_open(n.resolver, n.inside, n.outside, static_cast<uint16_t>(r.u32()), f))
     return false;
   while (inside.count--) resolver_add_upstream(n.resolver, inside.next(), true);
   while (outside.count--) resolver_add_upstream(n.resolver, outside.next(), false);

@@ -42,6 +42,10 @@ bool network_resolver(Supervisor& s, Reader& r, Failure& f);
 bool network_resolve_in(Supervisor& s, Reader& r, Failure& f);
 bool network_resolve_not(Supervisor& s, Reader& r, Failure& f);
 bool network_heal(Supervisor& s, Reader& r, Failure& f);
+bool network_tables(Supervisor& s, Reader& r, Failure& f);
+
+// Opens the two network namespaces.
+bool network_enter(Supervisor& s, Failure& f);
 
 // The kernel tells of tables.
 void heal_serve(Supervisor& s);

@@ -150,7 +150,7 @@ export class Engine {
       cgroupParents: new Set(),
       spares: new Spares(),
     }
-    networks = new Networks(context, runRoot === defaultRunRoot)
+    networks = new Networks(context, runRoot === defaultRunRoot, options.firewallBackend)
     await sweep(context)
     return new this(context)
   }

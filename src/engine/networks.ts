@@ -6,18 +6,17 @@ import { randomHex } from '../native/index.js'
 import {
   bridgeOptions,
   buildBridge,
+  checkIpv6,
   chooseSubnet4,
   chooseSubnet6,
   type Firewall,
   formatAddress,
   formatSubnet,
   hasBridge,
-  hasIpv6,
   hostSubnets,
   type NetworkConfig,
   type NetworkDriver,
   NetworkStore,
-  NftFirewall,
   overlaps,
   parseSubnet,
   publishedPorts,
@@ -25,8 +24,10 @@ import {
   removeBridge,
   type Subnet,
   subLinkModes,
+  switchForwarding,
 } from '../network/index.js'
 import type { ContextNetworks, EngineContext } from './context.js'
+import { type FirewallBackend, FirewallChoice } from './firewall.js'
 import { connectContainer, disconnectContainer } from './network-connect.js'
 import { inspectNetwork } from './network-inspect.js'
 import { reservedPorts, runningNetworks } from './network-state.js'
@@ -39,17 +40,21 @@ const drivers: readonly string[] = ['bridge', 'macvlan', 'ipvlan']
 /** The networks of a store: records, bridges, rules. */
 export class Networks implements ContextNetworks {
   readonly store: NetworkStore
-  readonly firewall: Firewall
+  readonly #firewall: FirewallChoice
   readonly #bridge: string
   readonly #context: EngineContext
 
   /** @param isDefault the store everybody has: it has the short names */
-  constructor(context: EngineContext, isDefault: boolean) {
+  constructor(context: EngineContext, isDefault: boolean, backend: FirewallBackend | undefined) {
     this.#context = context
     this.store = new NetworkStore(context.root, context.runRoot)
     const tag = storeTag(context.runRoot)
-    this.firewall = new NftFirewall(isDefault ? 'jubako' : `jubako_${tag}`, this.store.rulesPath)
+    this.#firewall = new FirewallChoice(this.store, isDefault ? 'jubako' : `jubako_${tag}`, backend)
     this.#bridge = isDefault ? 'jubako0' : `jk${tag}`
+  }
+
+  get firewall(): Firewall {
+    return this.#firewall.current
   }
 
   async create(name: string, options: NetworkCreateOptions = {}): Promise<NetworkHandle> {
@@ -89,7 +94,14 @@ export class Networks implements ContextNetworks {
       }
       if (Buffer.byteLength(config.bridge) > 15)
         throw invalidArgument(`invalid bridge name ${config.bridge}: at most 15 bytes`)
-      if (driver === 'bridge') this.#build(config, [...all, config])
+      if (driver === 'bridge') {
+        try {
+          this.#build(config, [...all, config])
+        } catch (error) {
+          this.#tearDown(config, all)
+          throw error
+        }
+      }
       this.store.save(config)
       return config
     })
@@ -139,9 +151,7 @@ export class Networks implements ContextNetworks {
         )
       }
       if (network.driver === 'bridge') {
-        const remaining = this.store.list().filter(({ driver, id }) => driver === 'bridge' && id !== network.id)
-        this.firewall.remove(network, remaining, this.#guard)
-        removeBridge(network)
+        this.#tearDown(network, this.store.list())
       }
       this.store.remove(network.id)
     })
@@ -167,7 +177,11 @@ export class Networks implements ContextNetworks {
 
   /** Bridge and rules of a network, as they must be before a container joins. Costs two questions when they are. */
   async ensure(network: NetworkConfig): Promise<void> {
-    if (network.driver !== 'bridge' || this.#isBuilt(network)) return
+    if (network.driver !== 'bridge') {
+      if (this.#firewall.isOpen) await this.#locked(() => this.#firewall.decide())
+      return
+    }
+    if (this.#isBuilt(network)) return
     await this.#locked(() => {
       if (!this.#isBuilt(network)) this.#build(network, this.store.list())
     })
@@ -188,8 +202,15 @@ export class Networks implements ContextNetworks {
     return existsSync(this.store.forwardingMark)
   }
 
+  #tearDown(network: NetworkConfig, all: readonly NetworkConfig[]): void {
+    const remaining = all.filter(({ driver, id }) => driver === 'bridge' && id !== network.id)
+    this.firewall.remove(network, remaining, this.#guard)
+    removeBridge(network)
+  }
+
   #build(network: NetworkConfig, all: readonly NetworkConfig[]): void {
-    buildBridge(network, this.store.forwardingMark)
+    const firewall = this.#firewall.decide()
+    firewall.check()
     const ports = () =>
       runningNetworks(this.#context).flatMap(({ config, run }) => {
         const reserved = reservedPorts(this.#context, config.id)
@@ -197,7 +218,9 @@ export class Networks implements ContextNetworks {
         return run.endpoints.flatMap((endpoint) => publishedPorts(known, endpoint, reserved))
       })
     const bridges = all.filter(({ driver }) => driver === 'bridge')
-    this.firewall.build(bridges, ports, this.#guard)
+    switchForwarding(network, this.store.forwardingMark)
+    firewall.build(bridges, ports, this.#guard)
+    buildBridge(network)
   }
 
   #pools(options: NetworkCreateOptions, driver: NetworkDriver, all: readonly NetworkConfig[]): NetworkConfig['pools'] {
@@ -226,9 +249,7 @@ export class Networks implements ContextNetworks {
       used.push(subnet)
     }
     const wants6 = options.ipv6 ?? false
-    if (wants6 && !hasIpv6()) {
-      throw new JubakoError('ERR_JUBAKO_UNSUPPORTED', 'this host has no IPv6', { hint: 'leave --ipv6 away' })
-    }
+    if (wants6 || given.some(({ subnet }) => parseSubnet(subnet).family === 6)) checkIpv6()
     const pools = given
     const hasFamily = (family: 4 | 6) => pools.some(({ subnet }) => parseSubnet(subnet).family === family)
     const busy = hasFamily(4) && (hasFamily(6) || !wants6) ? [] : [...used, ...hostSubnets()]

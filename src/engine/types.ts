@@ -35,6 +35,12 @@ export interface EngineOptions {
    * Default false.
    */
   dropBlobs?: boolean
+  /**
+   * What makes the rules of bridge networks, as dockerd's `firewall-backend`. Default: `nftables`; where the kernel lacks
+   * it `iptables`; without both `none`, and there are no bridge networks. Whatever a store falls back to holds for all
+   * processes that share it, until the machine boots.
+   */
+  firewallBackend?: 'nftables' | 'iptables' | 'none'
 }
 
 export interface DeviceOption {

@@ -64,6 +64,7 @@ export const steps = {
   'resolve-in': 97,
   'resolve-not': 98,
   'network-heal': 101,
+  'network-tables': 102,
   networks: 99,
   'networks-end': 100,
   'memory-file': 120,

@@ -4,7 +4,9 @@ import type { PublishedPort } from './ruleset.js'
 
 /** The rules of one store: what makes them, and the steps of a container that has a part in them. */
 export interface Firewall {
-  /** Whether this machine can have them. */
+  /** @throws JubakoError where there can be no bridge networks */
+  check(): void
+  /** Whether this machine can have what this one makes. */
   isAvailable(): boolean
   /** Whether a network's are there. */
   isBuilt(network: NetworkConfig): boolean

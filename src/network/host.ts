@@ -22,6 +22,21 @@ const E = {
 /** Whether this host has IPv6. */
 export const hasIpv6 = (): boolean => existsSync('/proc/sys/net/ipv6')
 
+/**
+ * Networks with IPv6 need a host that has it switched on.
+ *
+ * @throws JubakoError ERR_JUBAKO_UNSUPPORTED
+ */
+export function checkIpv6(): void {
+  const all = '/proc/sys/net/ipv6/conf/all/disable_ipv6'
+  const has = hasIpv6()
+  if (has && readFileSync(all, 'utf8').trim() === '0') return
+  throw new JubakoError('ERR_JUBAKO_UNSUPPORTED', has ? 'IPv6 is disabled on this host' : 'this host has no IPv6', {
+    path: all,
+    hint: `leave --ipv6 and subnets of IPv6 away${has ? ', or set net.ipv6.conf.all.disable_ipv6 to 0' : ''}`,
+  })
+}
+
 export function mtuOf(network: NetworkConfig): number {
   return Number(network.options[bridgeOptions.mtu] ?? 1500)
 }
@@ -87,7 +102,8 @@ export function explain(error: unknown, what: string): unknown {
 export const hasBridge = (network: NetworkConfig): boolean => linkIndex(network.bridge) !== 0
 
 /** Makes the bridge of a network, unless it is there, and what it needs in /proc/sys. */
-export function buildBridge(network: NetworkConfig, forwardingMark: string): void {
+export function buildBridge(network: NetworkConfig): void {
+  if (network.ipv6) checkIpv6()
   const what = `cannot make the bridge ${network.bridge} of network ${network.name}`
   try {
     const link = bridgeOf(network)
@@ -100,12 +116,19 @@ export function buildBridge(network: NetworkConfig, forwardingMark: string): voi
   const conf = `/proc/sys/net/ipv4/conf/${network.bridge}`
   // So that published ports answer at 127.0.0.1; the rule `raw` keeps containers from the host's loopback.
   write(`${conf}/route_localnet`, '1')
-  switchForwarding('/proc/sys/net/ipv4/ip_forward', forwardingMark)
-  if (network.ipv6 && hasIpv6()) switchForwarding('/proc/sys/net/ipv6/conf/all/forwarding', forwardingMark)
 }
 
-/** As docker does. A host that did not forward before forwards for containers only: the mark says so. */
-function switchForwarding(path: string, mark: string): void {
+/**
+ * As docker does. A host that did not forward before forwards for containers only.
+ *
+ * @param mark file that says so afterwards
+ */
+export function switchForwarding(network: NetworkConfig, mark: string): void {
+  switchOn('/proc/sys/net/ipv4/ip_forward', mark)
+  if (network.ipv6 && hasIpv6()) switchOn('/proc/sys/net/ipv6/conf/all/forwarding', mark)
+}
+
+function switchOn(path: string, mark: string): void {
   if (readFileSync(path, 'utf8').trim() === '1') return
   writeFileSync(mark, '', { mode: 0o600 })
   write(path, '1')

@@ -35,9 +35,11 @@ export {
   unlinkSteps,
 } from './endpoint.js'
 export type { Firewall } from './firewall.js'
-export { buildBridge, hasBridge, hasIpv6, removeBridge } from './host.js'
+export { buildBridge, checkIpv6, hasBridge, hasIpv6, removeBridge, switchForwarding } from './host.js'
 export { chooseSubnet4, chooseSubnet6, poolsOf, readPool } from './ipam.js'
+export { IptablesFirewall, type IptablesTools } from './iptables-firewall.js'
 export { addressOnLink, hostSubnets } from './links.js'
 export { NftFirewall } from './nft-firewall.js'
+export { NoFirewall } from './no-firewall.js'
 export type { PublishedPort } from './ruleset.js'
 export { NetworkStore } from './store.js'

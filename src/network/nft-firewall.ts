@@ -35,6 +35,8 @@ export class NftFirewall implements Firewall {
     readonly rulesPath: string,
   ) {}
 
+  check(): void {}
+
   isAvailable(): boolean {
     try {
       // There is no such element: a kernel without nf_tables says something else.

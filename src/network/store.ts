@@ -48,6 +48,11 @@ export class NetworkStore {
     return `${this.#run}/rules`
   }
 
+  /** What stands in for nf_tables, where it is missing. */
+  get firewallPath(): string {
+    return `${this.#run}/firewall`
+  }
+
   prepare(): void {
     mkdirSync(this.#records, { recursive: true, mode: 0o700 })
     mkdirSync(this.#run, { recursive: true, mode: 0o700 })
