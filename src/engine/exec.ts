@@ -59,7 +59,6 @@ export async function execIn(
   try {
     const mask = tty && !detached ? attachMask({}, stdin, true) : 0
     const nowhere = [{ kind: 'null' }, { kind: 'null' }, { kind: 'null' }] as const
-    context.events.container(config, `exec_create: ${command.join(' ')}`, { execID: execId })
     const details = {
       command,
       tty,
@@ -71,7 +70,7 @@ export async function execIn(
     const plan = planExec({
       config,
       paths: context.store.places.of(config.id),
-      cgroup: context.cgroups.plan(config.id, {}, null, { parent }),
+      cgroup,
       host: readHost(),
       argv: command,
       env: environment(config, options),
@@ -87,8 +86,9 @@ export async function execIn(
       events: context.events.execPlanOf(config, execId, command),
       record: { id: execId, text: recordText(details) },
     })
-    supervised = await startSupervised(launch.init, plan, `cannot exec in container ${config.name}`)
-    context.spares.follow(launch, supervised.exit)
+    const starting = startSupervised(launch.init, plan, `cannot exec in container ${config.name}`)
+    context.spares.follow(launch)
+    supervised = await starting
   } catch (error) {
     await launch.abandon()
     if (!(await hasEnded(context, config.id, error))) throw error

@@ -42,13 +42,16 @@ export class Spares {
     return launch
   }
 
-  /** Makes one for who follows a launch that has become a container or exec. */
-  follow({ repeats, shape }: Launch, end: Promise<unknown>): void {
+  /**
+   * Makes one for who follows a launch that has its plan.
+   *
+   * @param end of a container that runs by now
+   */
+  follow({ repeats, shape }: Launch, end?: Promise<unknown>): void {
     if (!repeats) return
     const refill = () => this.#refill(shape)
-    // Where it takes no time from the one that was taken: a container is removed for longer than it is started, the next
-    // exec may come as soon as this one ends.
-    if (shape.role === 'exec') setImmediate(refill)
+    // When this process has nothing else to do. An exec is waited for; of a container the removal takes longest.
+    if (end === undefined) setImmediate(refill)
     else if (shape.piped) void end.then(() => setImmediate(refill))
     else setTimeout(refill, 10).unref()
   }

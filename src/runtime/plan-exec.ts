@@ -1,4 +1,4 @@
-import type { CgroupPlan } from '../cgroups/index.js'
+import type { Cgroup } from '../cgroups/index.js'
 import type { EventPlan, ProcessPlan, Step, StreamPlan } from '../native/index.js'
 import { boundingSet, type Capability, capabilitiesOfMask } from '../oci/capabilities.js'
 import type { ContainerConfig } from './config.js'
@@ -9,7 +9,7 @@ import { containerCapabilities, type Host, identitySteps } from './plan.js'
 export interface ExecInput {
   config: ContainerConfig
   paths: ContainerPaths
-  cgroup: Pick<CgroupPlan, 'into' | 'join'>
+  cgroup: Pick<Cgroup, 'into' | 'join'>
   host: Host
   argv: string[]
   env: string[]
@@ -58,7 +58,13 @@ export function planExec(input: ExecInput): ProcessPlan {
     stopSignal: 0,
     stopTimeout: 0,
     health: null,
-    begin: record === null ? [] : [['mkdir', paths.execs, 0o700, true]],
+    begin:
+      record === null
+        ? []
+        : [
+            ['event', JSON.stringify(`exec_create: ${input.argv.join(' ')}`)],
+            ['mkdir', paths.execs, 0o700, true],
+          ],
     host: [],
     beside: [],
     child: childSteps(input),

@@ -189,7 +189,9 @@ export class ContainerStore {
   }
 
   exitRecord(id: string): ExitInfo | undefined {
-    return readJson<ExitInfo>(this.places.of(id).exit)
+    const { exit } = this.places.of(id)
+    // Most that are asked about run: an exception costs more than another call.
+    return existsSync(exit) ? readJson<ExitInfo>(exit) : undefined
   }
 
   /** True when its last run has ended but its supervisor still cleans up. */
