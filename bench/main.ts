@@ -13,6 +13,7 @@ import { lifeShellSection } from './sections/life-shell.js'
 import { memorySection } from './sections/memory.js'
 import { networkSection } from './sections/network.js'
 import { processSection } from './sections/process.js'
+import { registrySection } from './sections/registry.js'
 import { shellSection } from './sections/shell.js'
 import { startSection } from './sections/start.js'
 import { unpackSection } from './sections/unpack.js'
@@ -29,6 +30,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   unpack: unpackSection,
   build: buildSection,
   api: apiSection,
+  registry: registrySection,
 }
 
 const { values } = parseArgs({

@@ -95,6 +95,12 @@ Napi::Value remove_tree_async(const Napi::CallbackInfo& info) {
   return (new DiskWork(info.Env(), act, info[0].As<Napi::String>(), -1))->start();
 }
 
+// freeBuffer(memory: ArrayBuffer): gives its memory back now, not when the collector comes; it is empty afterwards.
+Napi::Value free_buffer(const Napi::CallbackInfo& info) {
+  info[0].As<Napi::ArrayBuffer>().Detach();
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 void export_storage(Napi::Env env, Napi::Object exports) {
@@ -103,6 +109,7 @@ void export_storage(Napi::Env env, Napi::Object exports) {
   exports.Set("renameExchange", Napi::Function::New(env, rename_exchange));
   exports.Set("hasOpaqueMark", Napi::Function::New(env, has_opaque_mark));
   exports.Set("syncFileSystem", Napi::Function::New(env, sync_file_system));
+  exports.Set("freeBuffer", Napi::Function::New(env, free_buffer));
   exports.Set("removeTree", Napi::Function::New(env, remove_tree_async));
 }
 

@@ -30,7 +30,8 @@ export async function blobs(call: Call): Promise<void> {
     ...(part !== undefined && { 'Content-Range': `bytes ${part.start}-${part.end}/${size}` }),
   })
   if (request.method === 'HEAD') response.end()
-  else await pipeline(coming?.stream(part) ?? parts.blobs.stream(digest, part), response)
+  else if (coming !== undefined) await pipeline(coming.stream(part), response)
+  else await parts.blobs.send(digest, part ?? { start: 0, end: size - 1 }, response)
 }
 
 function stored(call: Call, digest: Digest): void {

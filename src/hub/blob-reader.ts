@@ -1,6 +1,9 @@
-import { Readable, Transform } from 'node:stream'
+import type { ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import type { ContentStore } from '../content/index.js'
 import type { Digest } from '../oci/index.js'
+import { sendFile } from './send-file.js'
 
 /** Inclusive, in bytes. */
 export interface ByteRange {
@@ -12,12 +15,13 @@ export interface ByteRange {
 export interface BlobReader {
   /** Bytes, or undefined when it is not here. */
   size(digest: Digest): number | undefined
-  stream(digest: Digest, range?: ByteRange): Readable
+  /** Sends a part of it, and ends the answer. */
+  send(digest: Digest, range: ByteRange, response: ServerResponse): Promise<void>
 }
 
 export const storedBlobs = (store: ContentStore): BlobReader => ({
   size: (digest) => store.sizeOf(digest),
-  stream: (digest, range) => store.createReadStream(digest, range),
+  send: (digest, range, response) => sendFile(store.pathOf(digest), range, response),
 })
 
 /** Blobs, and layers that are made of their files when somebody asks. */
@@ -25,13 +29,13 @@ export function blobsWithLayers(
   store: ContentStore,
   layers: { layerSize(digest: Digest): number | undefined; layerStream(digest: Digest): Readable },
 ): BlobReader {
+  const stored = storedBlobs(store)
   return {
-    size: (digest) => store.sizeOf(digest) ?? layers.layerSize(digest),
-    stream: (digest, range) => {
-      if (store.has(digest)) return store.createReadStream(digest, range)
-      const whole = layers.layerStream(digest)
-      return range === undefined ? whole : cut(whole, range)
-    },
+    size: (digest) => stored.size(digest) ?? layers.layerSize(digest),
+    send: (digest, range, response) =>
+      store.has(digest)
+        ? stored.send(digest, range, response)
+        : pipeline(cut(layers.layerStream(digest), range), response),
   }
 }
 
@@ -50,12 +54,3 @@ function cut(whole: Readable, { start, end }: ByteRange): Readable {
     { objectMode: false },
   )
 }
-
-/** Passes bytes on and tells how many went through. */
-export const counted = (tell: (bytes: number) => void): Transform =>
-  new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      tell(chunk.length)
-      done(null, chunk)
-    },
-  })

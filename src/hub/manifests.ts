@@ -16,7 +16,8 @@ export async function readDocument(body: Readable): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
   try {
-    for await (const chunk of body) {
+    // The connection is still needed for the answer.
+    for await (const chunk of body.iterator({ destroyOnReturn: false })) {
       const { length } = chunk as Buffer
       size += length
       receiving += length

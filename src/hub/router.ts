@@ -50,7 +50,7 @@ const MAX_FORM = 16_384
 async function form(request: IncomingMessage, query: URLSearchParams): Promise<URLSearchParams> {
   if (request.method !== 'POST') return query
   let text = ''
-  for await (const chunk of request) {
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     text += (chunk as Buffer).toString('latin1')
     if (text.length > MAX_FORM) throw new HubError('UNSUPPORTED', 'the form is too long', 413)
   }

@@ -91,10 +91,26 @@ function answer(error: unknown, response: ServerResponse): void {
     'Content-Length': Buffer.byteLength(body),
     ...known?.headers,
   }
-  // What is left of a refused body is not read.
-  if (!response.req.complete) headers.Connection = 'close'
   response.writeHead(known?.status ?? 500, headers)
   response.end(response.req.method === 'HEAD' ? undefined : body)
+  if (!response.req.complete) discardRest(response.req)
+}
+
+const DISCARDED_BYTES = 2 ** 24
+const DISCARDING_MS = 2000
+
+/**
+ * Takes what is left of a refused body, for a while: a connection that is closed while its client sends takes the answer along.
+ */
+function discardRest(request: IncomingMessage): void {
+  let left = DISCARDED_BYTES
+  const timer = setTimeout(() => request.socket.destroy(), DISCARDING_MS)
+  request.once('close', () => clearTimeout(timer))
+  request.on('data', ({ length }: Buffer) => {
+    left -= length
+    if (left < 0) request.socket.destroy()
+  })
+  request.resume()
 }
 
 /** One registry at a time: what it has in memory is then true. */

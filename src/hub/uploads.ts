@@ -1,13 +1,12 @@
 import type { Hash } from 'node:crypto'
 import { randomUUID } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Readable } from 'node:stream'
-import { Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { type ContentStore, syncDirectory } from '../content/index.js'
 import { createDigestHash, type Digest, digestAlgorithm } from '../oci/index.js'
+import { appendBody } from './body-file.js'
 import { HubError } from './errors.js'
 import { rangeText } from './ranges.js'
 import { quotaExceeded, type Space } from './space.js'
@@ -94,20 +93,14 @@ export class Uploads {
       const room = await this.space.left()
       let total = size
       const { blobBytes } = this.limits
-      const watch = new Transform({
-        highWaterMark: BUFFER,
-        transform(chunk: Buffer, _encoding, done) {
-          total += chunk.length
-          if (total > blobBytes) done(new HubError('SIZE_INVALID', `a blob has at most ${blobBytes} bytes`, 413))
-          else if (total > room) done(quotaExceeded())
-          else {
-            known?.update(chunk)
-            done(null, chunk)
-          }
-        },
-      })
+      const see = (piece: Buffer) => {
+        total += piece.length
+        if (total > blobBytes) throw new HubError('SIZE_INVALID', `a blob has at most ${blobBytes} bytes`, 413)
+        if (total > room) throw quotaExceeded()
+        known?.update(piece)
+      }
       try {
-        await pipeline(body, watch, createWriteStream(path, { flags: 'a', highWaterMark: BUFFER }))
+        await appendBody(body, path, see)
       } catch (error) {
         // What can never become a blob is not kept.
         if (error instanceof HubError) await rm(path, { force: true })

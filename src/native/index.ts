@@ -23,5 +23,13 @@ export { AttachMask, encodeFrame, Frame, FrameReader, socketFromFd } from './pro
 export { randomHex } from './random.js'
 export { seccompProgram } from './seccomp-program.js'
 export { type StepName, stepName, steps } from './steps.js'
-export { hasOpaqueMark, removeTree, renameExchange, renameNoReplace, syncFileSystem, tryFlock } from './storage.js'
+export {
+  freeBuffer,
+  hasOpaqueMark,
+  removeTree,
+  renameExchange,
+  renameNoReplace,
+  syncFileSystem,
+  tryFlock,
+} from './storage.js'
 export { makeRaw } from './terminal.js'

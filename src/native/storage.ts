@@ -60,3 +60,11 @@ export async function removeTree(path: string): Promise<void> {
     throw isNativeFailure(error) ? nativeError(error, `cannot remove ${path}`) : error
   }
 }
+
+/**
+ * Gives the memory of a buffer back at once: what streams make for each piece of data would wait for a collection of garbage
+ * otherwise. Whoever has it has an empty buffer then. A buffer that shares its memory with others is left alone.
+ */
+export function freeBuffer(buffer: Buffer): void {
+  if (buffer.byteLength === buffer.buffer.byteLength) addon().freeBuffer(buffer.buffer)
+}
