@@ -1,6 +1,8 @@
 #include "storage.h"
 
+#include <fcntl.h>
 #include <sys/file.h>
+#include <sys/sendfile.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -95,6 +97,56 @@ Napi::Value remove_tree_async(const Napi::CallbackInfo& info) {
   return (new DiskWork(info.Env(), act, info[0].As<Napi::String>(), -1))->start();
 }
 
+// What sendfile(2) moves from a file to a socket that does not wait, on libuv's pool: the file may have to be read from
+// its disk. The socket is duplicated first: its owner may close it meanwhile, and another one get its number.
+class FileToSocket : public Napi::AsyncWorker {
+ public:
+  FileToSocket(Napi::Env env, int socket, int file, int64_t offset, int64_t count)
+      : AsyncWorker(env, "jubako:sendfile"),
+        deferred_(Napi::Promise::Deferred::New(env)),
+        socket_(fcntl(socket, F_DUPFD_CLOEXEC, 0)),
+        file_(file),
+        offset_(offset),
+        count_(count) {}
+  ~FileToSocket() override {
+    if (socket_ >= 0) close(socket_);
+  }
+
+  Napi::Value start() {
+    Napi::Value promise = deferred_.Promise();
+    Queue();
+    return promise;
+  }
+
+ private:
+  void Execute() override {
+    off_t at = offset_;
+    while (sent_ < count_) {
+      ssize_t n = sendfile(socket_, file_, &at, static_cast<size_t>(count_ - sent_));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) break;
+      sent_ += n;
+    }
+  }
+  void OnOK() override {
+    Napi::HandleScope scope(Env());
+    deferred_.Resolve(Napi::Number::New(Env(), static_cast<double>(sent_)));
+  }
+
+  Napi::Promise::Deferred deferred_;
+  int socket_, file_;
+  int64_t offset_, count_, sent_ = 0;
+};
+
+// sendFile(socket: number, file: number, offset: number, count: number) -> Promise<number>: how many bytes, fewer when
+// the socket is full. An error is left to the next one who reads or writes. The file stays open until it settles.
+Napi::Value send_file(const Napi::CallbackInfo& info) {
+  auto number = [&](size_t at) { return info[at].As<Napi::Number>().Int64Value(); };
+  auto* work =
+      new FileToSocket(info.Env(), static_cast<int>(number(0)), static_cast<int>(number(1)), number(2), number(3));
+  return work->start();
+}
+
 // freeBuffer(memory: ArrayBuffer): gives its memory back now, not when the collector comes; it is empty afterwards.
 Napi::Value free_buffer(const Napi::CallbackInfo& info) {
   info[0].As<Napi::ArrayBuffer>().Detach();
@@ -109,6 +161,7 @@ void export_storage(Napi::Env env, Napi::Object exports) {
   exports.Set("renameExchange", Napi::Function::New(env, rename_exchange));
   exports.Set("hasOpaqueMark", Napi::Function::New(env, has_opaque_mark));
   exports.Set("syncFileSystem", Napi::Function::New(env, sync_file_system));
+  exports.Set("sendFile", Napi::Function::New(env, send_file));
   exports.Set("freeBuffer", Napi::Function::New(env, free_buffer));
   exports.Set("removeTree", Napi::Function::New(env, remove_tree_async));
 }

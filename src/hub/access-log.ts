@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { bytesSent } from './send-file.js'
 
 /** One request, for the access log. */
 export interface AccessEntry {
@@ -29,7 +30,7 @@ export function watchAccess(
 ): void {
   const started = performance.now()
   const { socket } = request
-  const [read, written] = [socket.bytesRead, socket.bytesWritten]
+  const [read, written] = [socket.bytesRead, bytesSent(socket)]
   response.once('close', () => {
     tell({
       time: new Date().toISOString(),
@@ -39,7 +40,7 @@ export function watchAccess(
       path: (request.url ?? '').split('?', 1)[0]!.slice(0, LONGEST),
       status: response.writableFinished || response.headersSent ? response.statusCode : 499,
       bytesIn: socket.bytesRead - read,
-      bytesOut: socket.bytesWritten - written,
+      bytesOut: bytesSent(socket) - written,
       duration: Math.round((performance.now() - started) * 100) / 100,
       agent: (request.headers['user-agent'] ?? '').slice(0, LONGEST),
     })

@@ -3,13 +3,8 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ContentStore } from '../content/index.js'
 import type { Digest } from '../oci/index.js'
+import type { ByteRange } from './ranges.js'
 import { sendFile } from './send-file.js'
-
-/** Inclusive, in bytes. */
-export interface ByteRange {
-  start: number
-  end: number
-}
 
 /** Blobs by digest, however they are kept. */
 export interface BlobReader {

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { bytesSent } from './send-file.js'
 
 interface Mark {
   socket: Socket
@@ -37,7 +38,7 @@ export class Pace {
   }
 }
 
-const moved = (socket: Socket): number => socket.bytesRead + socket.bytesWritten
+const moved = (socket: Socket): number => socket.bytesRead + bytesSent(socket)
 
 /** Whether more of the request is to come, or what was written waits for the client to take it. */
 function stateOf(response: object): { request: boolean; waiting: boolean } {

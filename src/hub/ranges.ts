@@ -1,6 +1,11 @@
 import type { IncomingMessage } from 'node:http'
-import type { ByteRange } from './blob-reader.js'
 import { HubError } from './errors.js'
+
+/** Inclusive, in bytes. */
+export interface ByteRange {
+  start: number
+  end: number
+}
 
 /** One `bytes=a-b` of a blob; undefined: the whole. @throws HubError 416 for one outside of it */
 export function rangeOf(header: string | undefined, size: number): ByteRange | undefined {

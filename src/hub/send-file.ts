@@ -1,61 +1,68 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
-import type { ByteRange } from './blob-reader.js'
+import type { Socket } from 'node:net'
+import { freeBuffer, sendFile as sendToSocket } from '../native/index.js'
+import type { ByteRange } from './ranges.js'
 
-/** So many transfers at once have large buffers: few system calls. All others have small ones: bounded memory. */
-const FAST = 16
-const LARGE = 2 ** 18
-const SMALL = 2 ** 15
+/** Bytes that go through Node at a time. */
+const PIECE = 2 ** 16
+/** Most bytes that a thread sends before it does something else. */
+const AT_ONCE = 2 ** 22
 
-/** Pairs of large buffers that nobody uses. */
-const idle: Pair[] = []
-let fast = 0
+/** Bytes that went to a socket beside Node. */
+const aside = new WeakMap<Socket, number>()
 
-type Pair = readonly [Buffer, Buffer]
+/** Everything that was sent to a client. */
+export const bytesSent = (socket: Socket): number => socket.bytesWritten + (aside.get(socket) ?? 0)
 
-const pairOf = (size: number): Pair => [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)]
-
-/**
- * Sends a part of a file as the rest of an answer, through two buffers that are used again and again: one is filled while the
- * other is sent.
- *
- * @throws when the connection closes before
- */
-export async function sendFile(path: string, range: ByteRange, response: ServerResponse): Promise<void> {
-  const file = await open(path, 'r')
-  const large = fast < FAST
-  if (large) fast++
-  const pair = large ? (idle.pop() ?? pairOf(LARGE)) : pairOf(SMALL)
-  try {
-    await send(file, range, response, pair)
-    // After a failure the kernel may still read from them.
-    if (large) idle.push(pair)
-  } finally {
-    if (large) fast--
-    await file.close()
-  }
-  response.end()
+/** The descriptor of a connection that is written to as it is, without TLS. */
+function descriptorOf(socket: Socket | null): number | undefined {
+  const { _handle, encrypted } = (socket ?? {}) as { _handle?: { fd?: number } | null; encrypted?: boolean }
+  const fd = _handle?.fd
+  return encrypted === true || fd === undefined || fd < 0 ? undefined : fd
 }
 
-async function send(file: FileHandle, { start, end }: ByteRange, response: ServerResponse, pair: Pair): Promise<void> {
+/** Writes a piece of an answer, and waits until the kernel has it. @throws when the connection closes before */
+function writer(response: ServerResponse): (piece: Buffer) => Promise<void> {
   let cut: (() => void) | undefined
   response.once('close', () => cut?.())
-  const write = (piece: Buffer) =>
-    new Promise<void>((done, fail) => {
+  return (piece) =>
+    new Promise((done, fail) => {
       cut = () => fail(new Error('the connection closed'))
       if (response.closed) cut()
       else response.write(piece, (error) => (error ? fail(error) : done()))
     })
-  let writing: Promise<void> | undefined
-  for (let at = start, turn = 0; at <= end; turn ^= 1) {
-    const buffer = pair[turn]!
-    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end + 1 - at), at)
-    if (bytesRead === 0) throw new Error('the file became shorter')
-    at += bytesRead
-    await writing
-    writing = write(buffer.subarray(0, bytesRead))
-    // Looked at in the next turn.
-    writing.catch(() => {})
+}
+
+/**
+ * Sends a part of a file as the rest of an answer: a piece through Node, which waits until the client takes it, then by
+ * `sendfile(2)` what fits into the socket; and so on. The memory for it is one piece.
+ *
+ * @throws when the connection closes before
+ */
+export async function sendFile(path: string, { start, end }: ByteRange, response: ServerResponse): Promise<void> {
+  const file = await open(path, 'r')
+  try {
+    const write = writer(response)
+    const piece = Buffer.allocUnsafeSlow(Math.min(PIECE, end + 1 - start))
+    for (let at = start; at <= end; ) {
+      const { bytesRead } = await file.read(piece, 0, Math.min(piece.length, end + 1 - at), at)
+      if (bytesRead === 0) throw new Error('the file became shorter')
+      await write(piece.subarray(0, bytesRead))
+      at += bytesRead
+      const { socket } = response
+      for (let fd = descriptorOf(socket); socket !== null && fd !== undefined && at <= end; fd = descriptorOf(socket)) {
+        const wanted = Math.min(AT_ONCE, end + 1 - at)
+        const sent = await sendToSocket(fd, file.fd, at, wanted)
+        at += sent
+        aside.set(socket, (aside.get(socket) ?? 0) + sent)
+        if (sent < wanted) break
+      }
+    }
+    // After a failure the kernel may still read from it.
+    freeBuffer(piece)
+  } finally {
+    await file.close()
   }
-  await writing
+  response.end()
 }

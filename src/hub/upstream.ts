@@ -5,11 +5,11 @@ import type { ContentStore, Ingest } from '../content/index.js'
 import { invalidArgument, isJubakoError } from '../errors/index.js'
 import { type Descriptor, type Digest, isDigest, isTag } from '../oci/index.js'
 import { RegistryClient, type Repository } from '../registry/index.js'
-import type { ByteRange } from './blob-reader.js'
 import type { Documents } from './documents.js'
 import { HubError } from './errors.js'
 import { parseDocument, storeBytes } from './manifests.js'
 import type { Metrics } from './metrics.js'
+import type { ByteRange } from './ranges.js'
 import type { Repositories, StoredManifest } from './repositories.js'
 
 /** How long a tag is believed without asking upstream. */

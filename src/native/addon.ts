@@ -28,6 +28,7 @@ export interface Addon {
   hasOpaqueMark(fd: number): boolean
   syncFileSystem(fd: number): Promise<void>
   removeTree(path: string): Promise<void>
+  sendFile(socket: number, file: number, offset: number, count: number): Promise<number>
   freeBuffer(memory: ArrayBufferLike): void
   /** A plan as `src/native/mounts.ts` encodes it. */
   mountOverlay(plan: Uint8Array): Promise<void>

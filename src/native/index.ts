@@ -29,6 +29,7 @@ export {
   removeTree,
   renameExchange,
   renameNoReplace,
+  sendFile,
   syncFileSystem,
   tryFlock,
 } from './storage.js'

@@ -62,6 +62,16 @@ export async function removeTree(path: string): Promise<void> {
 }
 
 /**
+ * Sends a part of a file to a socket without waiting for room in it (`sendfile(2)`). Nothing else may be written to it meanwhile.
+ *
+ * @param file stays open until this settles
+ * @returns how many bytes were sent; fewer than `count`, or none, when the socket is full or broken
+ */
+export function sendFile(socket: number, file: number, offset: number, count: number): Promise<number> {
+  return addon().sendFile(socket, file, offset, count)
+}
+
+/**
  * Gives the memory of a buffer back at once: what streams make for each piece of data would wait for a collection of garbage
  * otherwise. Whoever has it has an empty buffer then. A buffer that shares its memory with others is left alone.
  */
