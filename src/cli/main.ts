@@ -49,7 +49,7 @@ function groupHelp(words: string): string | undefined {
 function checkCount(spec: CommandSpec, count: number): void {
   const [min, max] = spec.args
   if (count >= min && count <= max) return
-  const wants = max === min ? `exactly ${min}` : count < min ? `at least ${min}` : `at most ${max}`
+  const wants = max === min ? min : count < min ? `at least ${min}` : `at most ${max}`
   const noun = (max === min ? min : count < min ? min : max) === 1 ? 'argument' : 'arguments'
   const text = max === 0 ? 'accepts no arguments' : `requires ${wants} ${noun}`
   throw new UsageError(`'jubako ${spec.name}' ${text}`, spec.name, EXIT.failure)

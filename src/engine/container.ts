@@ -100,6 +100,9 @@ export class ContainerHandle implements Container {
     }
     const started = await startOnce(this.context, this.config, options, options.launch, beginning)
     if (started === undefined) {
+      if (snapshotOf(this.context, this.config).state === 'paused') {
+        throw stateError('cannot start a paused container, try unpause instead')
+      }
       this.#joined = options.attach && (await this.attach(options.attach))
       return
     }
@@ -350,9 +353,11 @@ export class ContainerHandle implements Container {
     await this.#finished()
     if (store.isRunning(this.id)) {
       if (!options.force) {
+        const paused = snapshotOf(this.context, this.config).state === 'paused'
+        const [state, remedy] = paused ? ['paused', 'unpause and then stop'] : ['running', 'stop']
         throw new JubakoError(
           'ERR_JUBAKO_CONFLICT',
-          `cannot remove container "${this.name}": container is running: stop the container before removing or force remove`,
+          `cannot remove container "${this.name}": container is ${state}: ${remedy} the container before removing or force remove`,
         )
       }
       this.#event('kill', { signal: '9' })

@@ -23,7 +23,7 @@ t.test('the life of a container, from the command line', async (t) => {
     await ok('run', '-d', '-i', '--name', 'web', '--label', 'x=1', '--network', 'none', it.image, 'sh', '-c', script)
   ).trim()
   t.match(id, /^[0-9a-f]{64}$/)
-  await fails(125, /^jubako: .*"?\/?web"? is already in use/, 'create', '--name', 'web', it.image)
+  await fails(1, /^jubako: .*"?\/?web"? is already in use/, 'create', '--name', 'web', it.image)
 
   t.equal(
     await ok('ps', '--format', '{{.ID}} {{.Names}} {{.State}} {{.Label "x"}}'),

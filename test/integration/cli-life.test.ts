@@ -30,11 +30,21 @@ t.test('policies, health, names and limits', async (t) => {
   await says({ code: 0 }, 'pause', 'two')
   await says({ code: 1, stderr: /cannot attach to a paused container/ }, 'attach', 'two')
   await says({ code: 1, stderr: /is paused, unpause the container before exec/ }, 'exec', 'two', 'true')
+  await says({ code: 1, stderr: /cannot start a paused container, try unpause instead/ }, 'start', 'two')
+  await says({ code: 1, stderr: /container is paused: unpause and then stop the container/ }, 'rm', 'two')
   await says({ code: 0 }, 'unpause', 'two')
   await says({ code: 0, stdout: 'two\n' }, 'stop', '-t', '0', 'two')
   await says({ code: 0, stdout: 'two\n' }, 'stop', 'two')
   await says({ code: 1, stderr: /cannot attach to a stopped container/ }, 'attach', 'two')
   await says({ code: 1, stderr: /is not running/ }, 'exec', 'two', 'true')
+  await says(
+    { stdout: 'two 0B / 0B 0\n' },
+    'stats',
+    '-a',
+    '--no-stream',
+    '--format',
+    '{{.Name}} {{.MemUsage}} {{.PIDs}}',
+  )
   await says({ code: 0, stdout: 'two\n' }, 'start', 'two')
   await says({ code: 0, stdout: 'two\n' }, 'start', 'two')
   await says({ code: 0 }, 'rm', '-f', 'two')

@@ -29,8 +29,13 @@ const container = (name: string, createdAt: number, more: Partial<ContainerSumma
   ...more,
 })
 
+const ports = [
+  { port: 80, protocol: 'tcp', hostAddress: '0.0.0.0', hostPort: 8080 },
+  { port: 53, protocol: 'udp' },
+]
+
 const containers = [
-  container('web-1', 1, { labels: { tier: 'front', x: '' }, mounts: ['/data'] }),
+  container('web-1', 1, { labels: { tier: 'front', x: '' }, mounts: ['/data'], ports }),
   container('web-2', 2, { labels: { tier: 'back' }, state: 'exited', exitCode: 3 }),
   container('db', 3, { image: 'other', imageId: 'sha256:2', networks: ['host'], state: 'paused' }),
 ]
@@ -73,9 +78,18 @@ t.test('containers', async (t) => {
     [['volume=/data'], 'web-1'],
     [['name=web', 'status=running'], 'web-1'],
     [['label=constructor'], ''],
+    [['publish=8080'], 'web-1'],
+    [['publish=8000-8100/tcp'], 'web-1'],
+    [['publish=80'], ''],
+    [['publish=53/udp'], ''],
+    [['expose=80'], 'web-1'],
+    [['expose=53/udp'], 'web-1'],
+    [['expose=53'], ''],
+    [['is-task=false'], 'web-1 web-2 db'],
+    [['is-task=1'], ''],
   ]
   for (const [filters, expected] of cases) t.equal(await names(...filters), expected, filters.join(' '))
-  for (const bad of ['bogus=1', 'status=well', 'exited=x', 'before=gone', 'constructor=1'])
+  for (const bad of ['bogus=1', 'status=well', 'exited=x', 'before=gone', 'constructor=1', 'publish=9-8', 'is-task=x'])
     await t.rejects(names(bad), bad)
 })
 

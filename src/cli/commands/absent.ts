@@ -19,7 +19,7 @@ const client = 'there is no daemon to choose'
 /** Docker's other commands: said by name instead of "unknown command". */
 export const absentCommands: readonly AbsentCommand[] = [
   missing(builds, 'bake', 'buildx', 'buildx bake'),
-  missing('there is no API socket yet', 'system dial-stdio'),
+  refused('there is no daemon to dial: connect to the socket of jubako serve', 'system dial-stdio'),
   refused(cluster, 'volume update'),
   missing('checkpoints are not built yet', 'checkpoint'),
   missing('it is not built yet', 'compose'),

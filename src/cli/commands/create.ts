@@ -6,7 +6,6 @@ import { createOptions } from '../flags/create-options.js'
 import { openIdFile, pullProgress } from './run.js'
 
 export const command: Command = {
-  failure: EXIT.engine,
   spec: {
     name: 'create',
     aliases: ['container create', 'create'],

@@ -1,5 +1,5 @@
 import type { Command } from '../command.js'
-import { EXIT, UsageError } from '../exit-codes.js'
+import { CodedError, EXIT } from '../exit-codes.js'
 import { environment } from '../flags/create-options.js'
 import { detachKeysFlag } from '../flags/detach-keys.js'
 import { runSession } from '../io/session.js'
@@ -37,7 +37,7 @@ export const command: Command = {
     const [name, ...argv] = flags.args as [string, ...string[]]
     const [tty, stdin, detached] = [flags.bool('tty'), flags.bool('interactive'), flags.bool('detach')]
     if (tty && stdin && !detached && !process.stdin.isTTY) {
-      throw new UsageError('the input device is not a TTY', 'exec', EXIT.failure)
+      throw new CodedError('the input device is not a TTY', EXIT.failure)
     }
     const engine = await context.engine()
     const container = await engine.container(name)

@@ -2,9 +2,17 @@ import type { Engine } from '../../engine/engine.js'
 import { isJubakoError, JubakoError } from '../../errors/index.js'
 import type { Command } from '../command.js'
 import { inspectAll, inspectContainer } from '../io/inspect.js'
-import { oneOf } from '../values/words.js'
 
 const inspectNetwork = async (engine: Engine, name: string) => (await engine.networks.get(name)).inspect()
+
+const KINDS = ['container', 'image', 'network', 'volume']
+
+function kindOfObject(text: string): string {
+  if (text === '' || KINDS.includes(text)) return text
+  throw new Error(
+    `unknown type: ${JSON.stringify(text)}: must be one of ${KINDS.map((kind) => `"${kind}"`).join(', ')}`,
+  )
+}
 
 export const command: Command = {
   spec: {
@@ -21,7 +29,7 @@ export const command: Command = {
         'type',
         'string',
         'Kind of object: container, image, network or volume',
-        { parse: oneOf('', 'container', 'image', 'network', 'volume'), late: true },
+        { parse: kindOfObject, late: true },
       ],
     ],
   },

@@ -4,7 +4,7 @@ import { invalidArgument } from '../../errors/index.js'
 import { familiarReference, parseReference, withDefaultTag } from '../../oci/reference.js'
 import type { Command, CommandContext } from '../command.js'
 import { inDefaultNetwork } from '../default-network.js'
-import { EXIT, UsageError } from '../exit-codes.js'
+import { CodedError, EXIT } from '../exit-codes.js'
 import { createFlags } from '../flags/create-flags.js'
 import { createOptions } from '../flags/create-options.js'
 import { detachKeysFlag } from '../flags/detach-keys.js'
@@ -65,10 +65,10 @@ export function pullProgress(flags: ParsedArgs, image: string, context: CommandC
 function checkConflicts(flags: ParsedArgs): void {
   const detach = flags.bool('detach')
   if (detach && flags.has('attach'))
-    throw new UsageError('conflicting options: cannot specify both --attach and --detach', 'run', EXIT.failure)
+    throw new CodedError('conflicting options: cannot specify both --attach and --detach', EXIT.failure)
   const wantsInput = flags.bool('interactive') && !detach
   if (flags.bool('tty') && wantsInput && !process.stdin.isTTY) {
-    throw new UsageError('the input device is not a TTY', 'run', EXIT.failure)
+    throw new CodedError('the input device is not a TTY', EXIT.failure)
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Command, forEach } from '../command.js'
-import { EXIT, UsageError } from '../exit-codes.js'
+import { CodedError, EXIT } from '../exit-codes.js'
 import { detachKeysFlag } from '../flags/detach-keys.js'
 import { redraw, runSession } from '../io/session.js'
 import { terminalSize } from '../io/terminal.js'
@@ -31,7 +31,7 @@ export const command: Command = {
       })
     }
     if (flags.args.length > 1) {
-      throw new UsageError('you cannot start and attach multiple containers at once', 'start', EXIT.failure)
+      throw new CodedError('you cannot start and attach multiple containers at once', EXIT.failure)
     }
     const container = await engine.container(flags.args[0]!)
     const { tty } = await container.settings()

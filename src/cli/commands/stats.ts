@@ -1,4 +1,5 @@
 import type { ContainerStats } from '../../engine/types.js'
+import { isJubakoError } from '../../errors/index.js'
 import type { Command } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { formatList, type ListStyle } from '../format/list.js'
@@ -24,24 +25,31 @@ interface Sample {
   id: string
   name: string
   given: string
-  first: ContainerStats
-  last: ContainerStats
+  /** Nothing of one that does not run. */
+  stats: { first: ContainerStats; last: ContainerStats } | undefined
 }
 
-function row(
-  { id, name, given, first, last }: Sample,
-  truncate: boolean,
-  memoryTotal: number,
-): Record<string, unknown> {
+/** What docker shows of a container that does not run. */
+const idle = {
+  CPUPerc: '0.00%',
+  MemUsage: '0B / 0B',
+  MemPerc: '0.00%',
+  NetIO: '0B / 0B',
+  BlockIO: '0B / 0B',
+  PIDs: '0',
+}
+
+function row({ id, name, given, stats }: Sample, truncate: boolean, memoryTotal: number): Record<string, unknown> {
+  const common = { Container: given, ID: truncate ? shortId(id) : id, Name: name }
+  if (stats === undefined) return { ...common, ...idle }
+  const { first, last } = stats
   const elapsedNs = (last.readAt - first.readAt) * 1e6
   const cpu = elapsedNs > 0 ? ((last.cpu.usageNs - first.cpu.usageNs) / elapsedNs) * 100 : 0
   const limit = last.memory.limit ?? memoryTotal
   const network = Object.values(last.network)
   const sum = (key: 'rxBytes' | 'txBytes') => network.reduce((total, it) => total + it[key], 0)
   return {
-    Container: given,
-    ID: truncate ? shortId(id) : id,
-    Name: name,
+    ...common,
     CPUPerc: `${cpu.toFixed(2)}%`,
     MemUsage: `${binarySize(last.memory.usage)} / ${binarySize(limit)}`,
     MemPerc: `${((last.memory.usage / limit) * 100).toFixed(2)}%`,
@@ -71,19 +79,27 @@ export const command: Command = {
     const engine = await context.engine()
     const { memory } = await engine.info()
     const previous = new Map<string, ContainerStats>()
-    const names = async () =>
-      flags.args.length > 0 ? flags.args : (await engine.containers({ all: false })).map(({ id }) => id)
+    const wanted = async (): Promise<readonly [given: string, id: string, name: string][]> => {
+      if (flags.args.length === 0) {
+        const all = await engine.containers({ all: flags.bool('all') })
+        return all.map(({ id, name }) => [shortId(id), id, name])
+      }
+      const named = await Promise.all(flags.args.map((given) => engine.container(given)))
+      return named.map(({ id, name }, i) => [flags.args[i]!, id, name])
+    }
     const sample = async (): Promise<Sample[]> => {
       const out: Sample[] = []
-      for (const given of await names()) {
-        const container = await engine.container(given)
-        const last = await container.stats().catch((error: unknown) => {
-          if (flags.args.length > 0 && flags.bool('no-stream')) throw error
-          return undefined
-        })
-        if (last === undefined) continue
-        out.push({ id: container.id, name: container.name, given, first: previous.get(container.id) ?? last, last })
-        previous.set(container.id, last)
+      for (const [given, id, name] of await wanted()) {
+        const last = await engine
+          .container(id)
+          .then((container) => container.stats())
+          .catch((error: unknown) => {
+            // One that does not run, or that has gone in this moment.
+            if (isJubakoError(error, 'ERR_JUBAKO_STATE', 'ERR_JUBAKO_NOT_FOUND')) return undefined
+            throw error
+          })
+        out.push({ id, name, given, stats: last && { first: previous.get(id) ?? last, last } })
+        if (last !== undefined) previous.set(id, last)
       }
       return out
     }

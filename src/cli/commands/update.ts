@@ -1,6 +1,6 @@
 import type { RestartPolicy, UpdateOptions } from '../../engine/types.js'
 import { type Command, forEach } from '../command.js'
-import { EXIT, UsageError } from '../exit-codes.js'
+import { CodedError, EXIT } from '../exit-codes.js'
 import type { ParsedArgs } from '../flags/parse.js'
 import type { FlagExtra } from '../flags/spec.js'
 import { parseRestart } from '../values/words.js'
@@ -62,7 +62,7 @@ export const command: Command = {
   async run(flags, context) {
     const options = updateOptions(flags)
     if (Object.keys(options).length === 0) {
-      throw new UsageError('you must provide one or more flags when using this command', 'update', EXIT.failure)
+      throw new CodedError('you must provide one or more flags when using this command', EXIT.failure)
     }
     const engine = await context.engine()
     return forEach(flags.args, context, async (name) => {

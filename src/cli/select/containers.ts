@@ -1,6 +1,7 @@
 import type { ContainerSummary } from '../../engine/types.js'
 import { invalidArgument } from '../../errors/index.js'
 import type { Filter } from '../values/filter.js'
+import { isTrue } from './prune-images.js'
 
 interface Lookup {
   inspectImage(nameOrId: string): Promise<Record<string, unknown>>
@@ -27,6 +28,19 @@ function namePattern(value: string): RegExp | undefined {
   } catch {
     return undefined
   }
+}
+
+/** A filter of ports: `port` or `first-last`, with `/protocol`; tcp is meant without. */
+function portTest(name: string, value: string): (port: number, protocol: string) => boolean {
+  const match = /^(\d+)(?:-(\d+))?(?:\/([a-z]+))?$/.exec(value)
+  const [first, last] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])]
+  if (match === null || last > 65535 || first > last) {
+    throw invalidArgument(`invalid filter '${name}=${value}'`, {
+      hint: 'a port or range, for example 80, 53/udp, 8000-8010/tcp',
+    })
+  }
+  const wanted = match[3] ?? 'tcp'
+  return (port, protocol) => port >= first && port <= last && protocol === wanted
 }
 
 async function createdAt(value: string, all: readonly ContainerSummary[], engine: Lookup): Promise<number> {
@@ -71,10 +85,20 @@ const rules: Readonly<Record<string, Rule>> = {
       throw invalidArgument(`invalid filter 'health=${value}'`, { hint: [...healths].join(', ') })
     return ({ health }) => (health ?? 'none') === value
   },
-  'is-task': (value) => () => value === 'false' || value === '0',
+  'is-task': (value) => {
+    // No container belongs to a service here.
+    const none = !isTrue(value, 'is-task')
+    return () => none
+  },
   isolation: () => () => true,
-  publish: () => () => false,
-  expose: () => () => false,
+  publish: (value) => {
+    const test = portTest('publish', value)
+    return ({ ports }) => ports.some(({ hostPort, protocol }) => hostPort !== undefined && test(hostPort, protocol))
+  },
+  expose: (value) => {
+    const test = portTest('expose', value)
+    return ({ ports }) => ports.some(({ port, protocol }) => test(port, protocol))
+  },
 }
 
 /**
