@@ -1,7 +1,7 @@
 import type { ContainerSummary } from '../../engine/types.js'
 import { invalidArgument } from '../../errors/index.js'
 import type { Filter } from '../values/filter.js'
-import { isTrue } from './prune-images.js'
+import { isTrue } from './filter-values.js'
 
 interface Lookup {
   inspectImage(nameOrId: string): Promise<Record<string, unknown>>

@@ -3,7 +3,7 @@ import { invalidArgument } from '../../errors/index.js'
 import { splitTag } from '../format/image-row.js'
 import type { Filter } from '../values/filter.js'
 import { labelTest } from './containers.js'
-import { isTrue, untilTime } from './prune-images.js'
+import { isTrue, untilTime } from './filter-values.js'
 
 /** A pattern of shell wild cards; `*` stops at a slash, as Go's path.Match has it. */
 function wildcard(pattern: string): RegExp {

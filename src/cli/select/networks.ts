@@ -2,7 +2,7 @@ import type { NetworkSummary } from '../../engine/network-types.js'
 import { invalidArgument } from '../../errors/index.js'
 import type { Filter } from '../values/filter.js'
 import { labelTest } from './containers.js'
-import { isTrue, untilTime } from './prune-images.js'
+import { isTrue, untilTime } from './filter-values.js'
 
 type Test = (network: NetworkSummary) => boolean
 

@@ -1,8 +1,8 @@
 import type { ImageSummary } from '../../engine/types.js'
 import { invalidArgument } from '../../errors/index.js'
 import type { Filter } from '../values/filter.js'
-import { parseTime } from '../values/time.js'
 import { labelTest } from './containers.js'
+import { isTrue, untilTime } from './filter-values.js'
 
 /**
  * What `image prune` removes, by its filters.
@@ -27,20 +27,4 @@ export function pruneFilter(
     else throw invalidArgument(`invalid filter '${name}'`, { hint: 'known are dangling, label and until' })
   }
   return { all: everything, filter: (image) => tests.every((test) => test(image)) }
-}
-
-/** `until`: milliseconds since the epoch. */
-export function untilTime(value: string, now: number): number {
-  try {
-    return parseTime(value, now)
-  } catch {
-    throw invalidArgument(`failed to parse value as time or duration: ${JSON.stringify(value)}`)
-  }
-}
-
-/** @throws JubakoError for what is neither true nor false */
-export function isTrue(value: string, name = 'dangling'): boolean {
-  if (/^(1|t|true)$/i.test(value)) return true
-  if (/^(0|f|false)$/i.test(value)) return false
-  throw invalidArgument(`invalid filter '${name}=[${value}]'`)
 }

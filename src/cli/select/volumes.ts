@@ -1,7 +1,7 @@
 import type { VolumeFilters } from '../../engine/types.js'
 import { invalidArgument } from '../../errors/index.js'
 import { type Filter, filterLists } from '../values/filter.js'
-import { isTrue } from './prune-images.js'
+import { isTrue } from './filter-values.js'
 
 const KNOWN = new Set(['dangling', 'driver', 'label', 'label!', 'name'])
 
