@@ -23,7 +23,8 @@ export interface Snapshot {
 function lostExit(started: string): ExitStatus {
   let sameBoot = false
   try {
-    sameBoot = readFileSync(started, 'utf8') === bootId()
+    // Empty: whoever started it was killed while noting so.
+    sameBoot = ['', bootId()].includes(readFileSync(started, 'utf8'))
   } catch {
     // never started
   }
