@@ -198,8 +198,10 @@ export async function startContainer(
     })
     firstStart = noteStart(context, config)
     const starting = startSupervised(launch.init, plan, `cannot start container ${config.name}`)
-    if (beginning !== undefined) store.saveStarted(config)
+    const recorded = beginning === undefined || store.saveStarted(config)
     const [supervised, ends] = await Promise.all([starting, launch.init.spawned.then(() => pipes?.take())])
+    // The supervisor may have been slower than its plan; by now the directory was made.
+    if (!recorded) store.saveStarted(config)
     context.spares.follow(launch, supervised.exit)
     if (network !== undefined) announceNetworks(context, config, network.run)
     tellMounts(context, config)

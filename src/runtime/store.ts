@@ -90,15 +90,18 @@ export class ContainerStore {
   }
 
   /**
-   * The record of a container whose directory its supervisor has made. It may have ended and be removed by now.
+   * The record of a container whose directory its supervisor makes.
    *
+   * @returns false when the directory is not there: not yet, or not any more
    * @see beginSteps
    */
-  saveStarted(config: ContainerConfig): void {
+  saveStarted(config: ContainerConfig): boolean {
     try {
       this.save(config)
+      return true
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error
+      return false
     }
   }
 
