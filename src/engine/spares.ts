@@ -20,6 +20,7 @@ interface Spare {
 export class Spares {
   readonly #spares = new Map<string, Spare>()
   readonly #taken = new Map<string, number>()
+  readonly #ending = new Set<Promise<void>>()
   #closed = false
 
   /** One that waited, or a new one. */
@@ -58,12 +59,11 @@ export class Spares {
 
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.all(
-      [...this.#spares].map(async ([key, spare]) => {
-        this.#drop(key, spare)
-        await this.#end(spare.launch)
-      }),
-    )
+    for (const [key, spare] of this.#spares) {
+      this.#drop(key, spare)
+      this.#end(spare.launch)
+    }
+    await Promise.all(this.#ending)
   }
 
   #refill(shape: LaunchShape): void {
@@ -75,7 +75,7 @@ export class Spares {
     const end = () => {
       if (this.#spares.get(key) !== spare) return
       this.#drop(key, spare)
-      void this.#end(launch)
+      this.#end(launch)
     }
     const spare = { launch, timer: setTimeout(end, PATIENCE).unref() }
     this.#spares.set(key, spare)
@@ -88,8 +88,11 @@ export class Spares {
     this.#spares.delete(key)
   }
 
-  async #end(launch: Launch): Promise<void> {
-    await launch.abandon()
-    await launch.init.exited
+  #end(launch: Launch): void {
+    const ending = launch
+      .abandon()
+      .then(() => launch.init.exited)
+      .then(() => void this.#ending.delete(ending))
+    this.#ending.add(ending)
   }
 }
