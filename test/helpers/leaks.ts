@@ -17,7 +17,7 @@ export interface LeakOptions {
   mayAppear?: RegExp
   /** Names of cgroups below the top of each hierarchy, for example `jubako`. Their members and children count. */
   cgroups?: readonly string[]
-  /** Milliseconds that things may take to go away. Default 3000. */
+  /** Milliseconds that things may take to go away. Default 10000. */
   settleMs?: number
 }
 
@@ -202,7 +202,7 @@ export interface LeakWatch extends AsyncDisposable {
 export function watchLeaks(options: LeakOptions = {}): LeakWatch {
   const before = snapshot(options)
   const found = async () => {
-    const end = performance.now() + (options.settleMs ?? 3000)
+    const end = performance.now() + (options.settleMs ?? 10_000)
     for (;;) {
       const left = differences(before, snapshot(options), options)
       if (left.length === 0 || performance.now() > end) return left
