@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { ensurePackages } from './lib/apt.mjs'
 import { testRooms } from './lib/lanes.mjs'
+import { leftoversOf } from './lib/leftovers.mjs'
 import { BUILD_PACKAGES, TEST_PACKAGES } from './lib/packages.mjs'
 import { Report } from './lib/report.mjs'
 import { ROOT } from './lib/root.mjs'
@@ -17,6 +18,11 @@ function check(report, what, args) {
   } catch (error) {
     report.fail(error.message)
   }
+}
+
+async function watched(report, what, act) {
+  const left = await leftoversOf(act)
+  if (left.length > 0) report.fail(`${what} left on this machine:\n${left.map((item) => `     ${item}`).join('\n')}`)
 }
 
 await main(async () => {
@@ -40,7 +46,10 @@ await main(async () => {
   }
   for (const { jobs, files } of rooms) {
     const here = files.filter(({ lanes }) => lanes.includes('host'))
-    await pool(here, jobs, async (file) => report.add('host', file.name, await runFile(file.compiled, file)))
+    const run = async (file) => report.add('host', file.name, await runFile(file.compiled, file))
+    // Of files that run side by side nobody knows whose it was.
+    if (jobs > 1) await watched(report, 'the suites', () => pool(here, jobs, run))
+    else for (const file of here) await watched(report, file.name, () => run(file))
   }
   const inVm = rooms.flatMap(({ files }) => files).filter(({ lanes }) => lanes.includes('vm'))
   if (inVm.length > 0 && !words.includes('--no-vm')) await runVmLane(inVm, report)
