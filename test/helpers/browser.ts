@@ -180,7 +180,7 @@ export class Browser {
         `--user-data-dir=${profile}`,
         'about:blank',
       ],
-      { env: { ...TOOL_ENV, HOME: profile }, stdio: ['ignore', 'ignore', 'pipe'] },
+      { env: { ...TOOL_ENV, HOME: profile, TMPDIR: profile }, stdio: ['ignore', 'ignore', 'pipe'] },
     )
     const ended = once(child, 'close')
     t.teardown(async () => {

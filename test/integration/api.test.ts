@@ -1,4 +1,5 @@
 // lanes: host
+import '../helpers/own-network.js'
 import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'

@@ -4,7 +4,8 @@
  * power goes. What it has done it says in lines: `pulled ID`, `committed ID`, `removing ID`, `checked`.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -143,12 +144,17 @@ async function main(work: boolean, root: string, promised: readonly string[]): P
   }
   const registry = await startScriptedRegistry({ teardown: () => undefined } as unknown as Test)
   for (const { k, image } of made.values()) registry.add('cut/image', `${k}`, image)
-  const engine = await Engine.open({ root, runRoot: `/run/jubako-power-cut-${process.pid}` })
+  const runRoot = mkdtempSync(join(tmpdir(), 'jubako-power-cut-'))
+  const engine = await Engine.open({ root, runRoot })
   const guest = new Guest(engine, new Map([...made].map(([id, { k }]) => [id, k])))
   await guest.check(promised)
   for (let k = 0; k < IMAGES; k++) await guest.pull(registry.address, k)
   await guest.check(promised)
-  if (!work) process.exit(0)
+  if (!work) {
+    await engine.close()
+    rmSync(runRoot, { recursive: true })
+    process.exit(0)
+  }
   const ids = [...made.keys()]
   const commits: string[] = []
   console.log('working')
