@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { JubakoError } from '../../errors/index.js'
 import { allowsEverything, type DeviceRule } from '../../oci/devices.js'
 import { type Capabilities, checkResources, completeResources } from '../check.js'
-import { children, make, read } from '../files.js'
+import { children, make, read, removeTree } from '../files.js'
 import { type CgroupMounts, type V1Controller, v1Controllers } from '../mounts.js'
 import { ancestry, checkId, parentPath } from '../placement.js'
 import { compileDeviceProgram } from '../program.js'
@@ -164,7 +164,7 @@ export class V1Host implements CgroupHost {
   readonly #hasFile = (controller: V1Controller, file: string): boolean => {
     const root = this.#mounts.get(controller)
     if (root === undefined) return false
-    const known = this.#files.has(file) || existsSync(`${root}/${file}`) || isInParent(root, file)
+    const known = this.#files.has(file) || existsSync(`${root}/${file}`) || isInChild(root, file)
     if (known) this.#files.add(file)
     return known
   }
@@ -181,11 +181,15 @@ export class V1Host implements CgroupHost {
   }
 }
 
-/** A few files exist in every cgroup but the root. */
-function isInParent(root: string, file: string): boolean {
-  const parent = root + parentPath(undefined)
-  make(parent)
-  return existsSync(`${parent}/${file}`)
+/** A few files exist in every cgroup but the root: one that is made for the question has them. */
+function isInChild(root: string, file: string): boolean {
+  const probe = `${root}/jubako-probe-${process.pid}`
+  make(probe)
+  try {
+    return existsSync(`${probe}/${file}`)
+  } finally {
+    removeTree(probe)
+  }
 }
 
 /** For each limit the files of which one must exist; null: the controller is enough. */
