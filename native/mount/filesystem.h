@@ -20,6 +20,7 @@ struct OverlaySpec {
   const char* scratch = "";  // a directory; needed before kernel 6.5 only
 };
 
+// Its members in their order.
 OverlaySpec read_overlay(Reader& r);
 
 // Whether overlayfs takes lower directories one by one, and so needs nothing of the process: since kernel 6.5. Asking

@@ -16,12 +16,7 @@ namespace {
 
 bool mount_overlay(const std::string& plan, Failure& f) {
   Reader reader(reinterpret_cast<const uint8_t*>(plan.data()), plan.size());
-  OverlaySpec spec;
-  spec.lowers = reader.strings();
-  spec.upper = reader.text();
-  spec.work = reader.text();
-  spec.options = reader.strings();
-  spec.attributes = reader.u32();
+  OverlaySpec spec = read_overlay(reader);
   const char* target = reader.text();
   if (!reader.ok() || reader.left() != 0) return fail(f, EBADMSG, "overlay plan");
   // The other form changes the current directory, which is the application's.

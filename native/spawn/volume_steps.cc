@@ -137,13 +137,7 @@ bool mount_device(Child& child, Reader& r, Failure& f) {
 }
 
 bool mount_image(Child& child, Reader& r, Failure& f) {
-  OverlaySpec spec;
-  spec.lowers = r.strings();
-  spec.upper = r.text();
-  spec.work = r.text();
-  spec.options = r.strings();
-  spec.attributes = r.u32();
-  spec.scratch = r.text();
+  OverlaySpec spec = read_overlay(r);
   const char* below = r.text();
   const char* target = r.text();
   Fd mounted(make_overlay(spec, f));

@@ -22,6 +22,7 @@ export async function mountOverlay(plan: OverlayPlan): Promise<void> {
     text(plan.work ?? ''),
     strings(plan.options),
     u32(plan.upper === null ? MOUNT_ATTR_RDONLY : 0),
+    text(''),
     text(plan.target),
   ])
   await converted(addon().mountOverlay(encoded), `cannot mount an overlay on ${plan.target}`)
