@@ -104,8 +104,10 @@ bool status_event(Supervisor& s) {
 void reap(Supervisor& s) {
   siginfo_t info = {};
   int r;
-  do r = waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(s.pidfd.get()), &info, WEXITED);
+  // Its pid stays taken until its end is on record (bury): who sees no process finds the record.
+  do r = waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(s.pidfd.get()), &info, WEXITED | WNOWAIT);
   while (r < 0 && errno == EINTR);
+  unwatch(s, s.pidfd.get());
   // Everything the child had to say: the terminal first, then perhaps why it failed.
   while (s.status >= 0 && status_event(s)) {
   }
@@ -163,6 +165,11 @@ void supervise(Supervisor& s) {
   if (s.plan.settings.kill_on_end) kill_everything(s);
   // The pipes end when the last process of the pid namespace is gone, which was before its first one could be reaped.
   drain_outputs(s);
+}
+
+void bury(Supervisor& s) {
+  siginfo_t info;
+  if (s.reaped) waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(s.pidfd.get()), &info, WEXITED | WNOHANG);
 }
 
 }  // namespace jubako

@@ -212,6 +212,7 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
     s.exit.restarting = again;
     event_exit(s);
     record_exit(s);
+    bury(s);
     broadcast(s, protocol::kExit, &s.exit, sizeof s.exit);
     s.mounts.reset();
     if (*s.plan.settings.kill_path) kill_everything(s);
@@ -229,6 +230,7 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
   if (!ready) {
     if (s.failed && *s.plan.settings.kill_path) kill_everything(s);
     record_failure(s, failure);
+    bury(s);
     broadcast(s, protocol::kFailed, &failure, sizeof failure);
   }
   s.root.reset();

@@ -193,6 +193,8 @@ void watch(Supervisor& s, int fd, uint32_t events, void* who);
 void rewatch(Supervisor& s, int fd, uint32_t events, void* who);
 void unwatch(Supervisor& s, int fd);
 void supervise(Supervisor& s);
+// Gives the pid of the first process back.
+void bury(Supervisor& s);
 // One round of waiting and acting, for at most `milliseconds` (-1: as long as it takes). Returns what epoll_wait did.
 int wait_and_dispatch(Supervisor& s, int milliseconds);
 
