@@ -8,8 +8,10 @@
 
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "../lib/remove_tree.h"
+#include "../lib/survey.h"
 #include "../sys/failure.h"
 #include "task.h"
 
@@ -52,6 +54,37 @@ class DiskWork : public Napi::AsyncWorker {
   int fd_;
   Failure failure_;
 };
+
+// survey(records: string, runs: string) -> { names: string[], values: Float64Array }: seven values each, three of the
+// record's stamp, three of the run's, and whether its lock is held.
+Napi::Value survey_containers(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  std::string records = info[0].As<Napi::String>();
+  std::string runs = info[1].As<Napi::String>();
+  std::vector<SurveyEntry> entries;
+  Failure failure;
+  if (!survey(records.c_str(), runs.c_str(), entries, failure)) {
+    napi_throw(env, failure_object(env, failure));
+    return env.Undefined();
+  }
+  Napi::Array names = Napi::Array::New(env, entries.size());
+  Napi::Float64Array values = Napi::Float64Array::New(env, entries.size() * 7);
+  double* to = values.Data();
+  for (size_t i = 0; i < entries.size(); i++) {
+    const SurveyEntry& entry = entries[i];
+    names.Set(static_cast<uint32_t>(i), Napi::String::New(env, entry.name, kSurveyName));
+    for (const DirectoryStamp& stamp : {entry.record, entry.run}) {
+      *to++ = static_cast<double>(stamp.seconds);
+      *to++ = static_cast<double>(stamp.nanoseconds);
+      *to++ = static_cast<double>(stamp.inode);
+    }
+    *to++ = entry.locked ? 1 : 0;
+  }
+  Napi::Object found = Napi::Object::New(env);
+  found.Set("names", names);
+  found.Set("values", values);
+  return found;
+}
 
 // tryFlock(fd: number, exclusive: boolean) -> errno; 0 when the lock was taken. Does not wait.
 Napi::Value try_flock(const Napi::CallbackInfo& info) {
@@ -163,6 +196,7 @@ void export_storage(Napi::Env env, Napi::Object exports) {
   exports.Set("syncFileSystem", Napi::Function::New(env, sync_file_system));
   exports.Set("sendFile", Napi::Function::New(env, send_file));
   exports.Set("freeBuffer", Napi::Function::New(env, free_buffer));
+  exports.Set("surveyContainers", Napi::Function::New(env, survey_containers));
   exports.Set("removeTree", Napi::Function::New(env, remove_tree_async));
 }
 

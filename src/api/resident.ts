@@ -68,14 +68,19 @@ export class Resident {
     return { volume, shape: this.shown(shape) }
   }
 
+  /** Whether the clients do not see this socket's labels. */
+  get hidesLabels(): boolean {
+    return this.allow?.hideLabels === true
+  }
+
   /** Labels as the clients see them. */
   shownLabels(labels: Labels): Labels {
-    return this.allow?.hideLabels ? withoutLabels(labels, this.labels) : labels
+    return this.hidesLabels ? withoutLabels(labels, this.labels) : labels
   }
 
   /** An object with `Labels` as the clients see it. */
   shown<T extends Shape>(shape: T): T {
-    if (!this.allow?.hideLabels || !shape.Labels) return shape
+    if (!this.hidesLabels || !shape.Labels) return shape
     return { ...shape, Labels: withoutLabels(shape.Labels as Labels, this.labels) }
   }
 

@@ -19,7 +19,7 @@ import { type ImageApi, imageApi, imageUsers } from './images.js'
 import { engineInfo } from './info.js'
 import { inspectImage } from './inspect-image.js'
 import { type Launch, shapeOf } from './launch.js'
-import { type ContainerListing, listingOf } from './listing.js'
+import { type ContainerListing, Listings } from './listing.js'
 import { type MergeContext, mergeConfig, newId } from './merge.js'
 import { checkName, generateName } from './names.js'
 import { networkOf } from './network-config.js'
@@ -81,6 +81,7 @@ export class Engine {
   readonly volumes: VolumeApi
   readonly #context: EngineContext
   readonly #owned = new Set<ContainerHandle>()
+  readonly #listings: Listings
 
   protected constructor(context: EngineContext) {
     this.root = context.root
@@ -91,6 +92,7 @@ export class Engine {
     this.build = buildApi(context)
     this.volumes = volumeApi(context)
     this.#context = context
+    this.#listings = new Listings(context)
   }
 
   /**
@@ -264,10 +266,7 @@ export class Engine {
 
   /** The same with what `GET /containers/json` tells more, those that do not run included. */
   async listContainers(): Promise<ContainerListing[]> {
-    return this.#context.store
-      .records()
-      .map((records) => listingOf(this.#context, records))
-      .sort((a, b) => b.summary.createdAt - a.summary.createdAt)
+    return this.#listings.all()
   }
 
   /** Bytes that a container wrote, and with its image's. */

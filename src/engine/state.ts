@@ -45,32 +45,41 @@ function removalOf({ removal }: ContainerConfig): { state: ContainerState; error
   return removal.error === undefined ? { state: 'removing', error: '' } : { state: 'dead', error: removal.error }
 }
 
+/** Whether its processes stand still, or are about to. */
+export function isFrozen(context: EngineContext, config: ContainerConfig): boolean {
+  const parent = config.cgroupParent ?? context.cgroupParent
+  return context.cgroups.open(config.id, { parent }).state() !== 'thawed'
+}
+
+function runningSnapshot(context: EngineContext, config: ContainerConfig): Snapshot {
+  const run = context.store.runRecord(config.id)
+  return {
+    state: run !== undefined && isFrozen(context, config) ? 'paused' : 'running',
+    pid: run?.pid ?? 0,
+    startedAt: run?.startedAt ?? null,
+    finishedAt: null,
+    exit: null,
+    restartCount: run?.restartCount ?? 0,
+    error: '',
+  }
+}
+
 /** @param known what was read of the container's directory already */
 export function snapshotOf(
   context: EngineContext,
   config: ContainerConfig,
-  known?: Pick<ContainerRecords, 'exit' | 'started'>,
+  known?: Omit<ContainerRecords, 'config'>,
 ): Snapshot {
   const { store } = context
   // A supervisor writes the exit record before it cleans up: until then the lock alone says nothing.
   let record = known === undefined ? store.exitRecord(config.id) : known.exit
-  if (record === undefined && store.isRunning(config.id)) {
-    const run = store.runRecord(config.id)
-    const parent = config.cgroupParent ?? context.cgroupParent
-    const frozen = run !== undefined && context.cgroups.open(config.id, { parent }).state() !== 'thawed'
-    return {
-      state: frozen ? 'paused' : 'running',
-      pid: run?.pid ?? 0,
-      startedAt: run?.startedAt ?? null,
-      finishedAt: null,
-      exit: null,
-      restartCount: run?.restartCount ?? 0,
-      error: '',
-    }
-  }
-  // It may have ended between the two questions.
+  if (record === undefined && (known?.running ?? store.isRunning(config.id))) return runningSnapshot(context, config)
+  // It may have ended between the two questions, or begun again.
   const started = known?.started ?? store.wasStarted(config.id)
   if (record === undefined && started) record = store.exitRecord(config.id)
+  if (record === undefined && started && known !== undefined && store.isRunning(config.id)) {
+    return runningSnapshot(context, config)
+  }
   if (record !== undefined) {
     const restarting = record.restarting === true && store.isRunning(config.id)
     return {
@@ -93,7 +102,7 @@ const isUp = (state: ContainerState): boolean => state === 'running' || state ==
 export function summaryOf(
   context: EngineContext,
   config: ContainerConfig,
-  known?: Pick<ContainerRecords, 'exit' | 'started'>,
+  known?: Omit<ContainerRecords, 'config'>,
 ): ContainerSummary {
   const snapshot = snapshotOf(context, config, known)
   return {

@@ -28,6 +28,8 @@ export interface Addon {
   hasOpaqueMark(fd: number): boolean
   syncFileSystem(fd: number): Promise<void>
   removeTree(path: string): Promise<void>
+  /** Seven values a name. Throws a {@link NativeFailure}. */
+  surveyContainers(records: string, runs: string): { names: string[]; values: Float64Array }
   sendFile(socket: number, file: number, offset: number, count: number): Promise<number>
   freeBuffer(memory: ArrayBufferLike): void
   /** A plan as `src/native/mounts.ts` encodes it. */

@@ -33,4 +33,5 @@ export {
   syncFileSystem,
   tryFlock,
 } from './storage.js'
+export { type DirectoryStamp, type SurveyEntry, surveyContainers } from './survey.js'
 export { makeRaw } from './terminal.js'

@@ -6,6 +6,7 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -14,6 +15,9 @@ import { JubakoError } from '../errors/index.js'
 import { formatAddress, parseAddress } from './address.js'
 import type { NetworkConfig } from './config.js'
 import { addressInUse, checkRequested, freeAddresses, type Pool, poolExhausted } from './ipam.js'
+
+/** Coarser than any file system's clock. */
+const UNSURE_MS = 50
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
@@ -56,6 +60,15 @@ export class NetworkStore {
   prepare(): void {
     mkdirSync(this.#records, { recursive: true, mode: 0o700 })
     mkdirSync(this.#run, { recursive: true, mode: 0o700 })
+  }
+
+  /**
+   * When a network was last made or removed, in milliseconds; NaN when it is so short a time ago that another change may
+   * go unnoticed.
+   */
+  changedAt(): number {
+    const at = statSync(this.#records, { throwIfNoEntry: false })?.mtimeMs ?? 0
+    return at < Date.now() - UNSURE_MS ? at : Number.NaN
   }
 
   list(): NetworkConfig[] {

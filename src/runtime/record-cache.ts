@@ -1,28 +1,31 @@
-import { type BigIntStats, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { type DirectoryStamp, type SurveyEntry, surveyContainers } from '../native/index.js'
 import type { ContainerConfig } from './config.js'
 import type { ExitInfo } from './connection.js'
 import type { Places } from './paths.js'
 
-/** What the files of one container's directory say. Shared between callers: nobody changes it. */
+/**
+ * What the files of one container's directories say. Shared between callers: nobody changes it. The same object comes
+ * again as long as nothing of it can have changed.
+ */
 export interface ContainerRecords {
   config: ContainerConfig
   exit: ExitInfo | undefined
   started: boolean
+  /** Its supervisor lives. */
+  running: boolean
 }
 
-interface Known {
-  mtime: bigint
-  inode: bigint
+interface Known extends SurveyEntry {
   records: ContainerRecords | undefined
 }
 
 /** Coarser than any file system's clock: what was changed so short a time ago may be changed again unnoticed. */
-const UNSURE_NS = 50_000_000n
-const NS_PER_MS = 1_000_000n
+const UNSURE_MS = 50
 
 /**
  * Records of all containers for those who list them again and again. They are written by renaming, so as long as the
- * directory's time of change stays, they do.
+ * directories' times of change stay, they do.
  */
 export class RecordCache {
   #known = new Map<string, Known>()
@@ -32,29 +35,33 @@ export class RecordCache {
   all(): ContainerRecords[] {
     const now = new Map<string, Known>()
     const out: ContainerRecords[] = []
-    for (const id of readdirSync(this.places.containers)) {
-      if (id.length !== 64) continue
-      const stat = statSync(this.places.of(id).directory, { bigint: true, throwIfNoEntry: false })
-      if (stat === undefined) continue
-      const known = this.#valid(id, stat) ?? { mtime: stat.mtimeNs, inode: stat.ino, records: this.#read(id) }
-      if (known.mtime < BigInt(Date.now()) * NS_PER_MS - UNSURE_NS) now.set(id, known)
+    const sure = Date.now() - UNSURE_MS
+    for (const entry of surveyContainers(this.places.containers, this.places.runRoot)) {
+      const before = this.#known.get(entry.id)
+      const known = before !== undefined && isSame(before, entry) ? before : { ...entry, records: this.#read(entry) }
+      if (isBefore(entry.record, sure) && isBefore(entry.run, sure)) now.set(entry.id, known)
       if (known.records !== undefined) out.push(known.records)
     }
     this.#known = now
     return out
   }
 
-  #valid(id: string, stat: BigIntStats): Known | undefined {
-    const known = this.#known.get(id)
-    return known !== undefined && known.mtime === stat.mtimeNs && known.inode === stat.ino ? known : undefined
-  }
-
-  #read(id: string): ContainerRecords | undefined {
+  #read({ id, locked }: SurveyEntry): ContainerRecords | undefined {
     const { config, exit, started } = this.places.of(id)
     const found = read<ContainerConfig>(config)
-    return found === undefined ? undefined : { config: found, exit: read<ExitInfo>(exit), started: existsSync(started) }
+    if (found === undefined) return undefined
+    return { config: found, exit: read<ExitInfo>(exit), started: existsSync(started), running: locked }
   }
 }
+
+const isSame = (a: SurveyEntry, b: SurveyEntry): boolean =>
+  a.locked === b.locked && isSameStamp(a.record, b.record) && isSameStamp(a.run, b.run)
+
+const isSameStamp = (a: DirectoryStamp, b: DirectoryStamp): boolean =>
+  a.nanoseconds === b.nanoseconds && a.seconds === b.seconds && a.inode === b.inode
+
+const isBefore = ({ seconds, nanoseconds }: DirectoryStamp, time: number): boolean =>
+  seconds * 1000 + nanoseconds / 1e6 < time
 
 /** What is not there is the usual case: an error for it would cost more than the question. */
 function read<T>(path: string): T | undefined {

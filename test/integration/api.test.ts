@@ -259,6 +259,45 @@ t.test('what changes a running container', async (t) => {
   t.equal(await state(), 'exited')
 })
 
+t.test('a list that is asked for again and again follows what others do', async (t) => {
+  const { socket, create, root, runRoot } = await api(t)
+  const id = await create(['sleep', '1000'])
+  const other = await Engine.open({ root, runRoot })
+  t.teardown(() => other.close())
+  const container = await other.container(id)
+  const listed = async () => {
+    const rows = (await call(socket, 'GET', '/containers/json?all=1')).json<{ Names: string[]; State: string }[]>()
+    return rows.map(({ Names, State }) => `${Names[0]} ${State}`)
+  }
+  /** What changed a moment ago is read anew each time; only what has been the same for a while is kept. */
+  const kept = async () => {
+    await listed()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    await listed()
+  }
+  const changes: [state: string, act: () => Promise<unknown>][] = [
+    ['running', () => container.start()],
+    ['paused', () => container.pause()],
+    ['running', () => container.unpause()],
+    ['exited', () => container.stop({ timeout: 0 })],
+    ['running', () => container.start()],
+    ['exited', () => container.kill().then(() => container.wait())],
+  ]
+  await container.rename('first')
+  t.strictSame(await listed(), ['/first created'])
+  for (const [state, act] of changes) {
+    await kept()
+    await act()
+    t.strictSame(await listed(), [`/first ${state}`])
+  }
+  await kept()
+  await container.rename('second')
+  t.strictSame(await listed(), ['/second exited'])
+  await kept()
+  await container.remove()
+  t.strictSame(await listed(), [])
+})
+
 t.test('files', async (t) => {
   const { socket, create } = await api(t)
   const id = await create(['true'])

@@ -1,6 +1,6 @@
 import type { Call } from '../call.js'
 import { CONTAINER_FILTERS, filterContainers } from '../container-filters.js'
-import { containerSummary } from '../shapes/container-summary.js'
+import { containerSummary, containerSummaryText } from '../shapes/container-summary.js'
 
 export async function containerList(call: Call): Promise<void> {
   const { query, engine, resident } = call
@@ -15,6 +15,11 @@ export async function containerList(call: Call): Promise<void> {
   const found = await filterContainers(shown, visible, filters, engine)
   const chosen = limit > 0 ? found.slice(0, limit) : found
   const now = Date.now()
+  if (!query.bool('size') && !resident.hidesLabels) {
+    const texts = chosen.map(({ id }) => containerSummaryText(byId.get(id)!, now))
+    await call.reply.jsonText(200, `[${texts.join(',')}]\n`)
+    return
+  }
   const rows = chosen.map((it) => resident.shown(containerSummary(byId.get(it.id)!, now)))
   if (query.bool('size')) {
     await Promise.all(
