@@ -1,6 +1,6 @@
 // A client of registries that costs next to nothing itself: a line in, nanoseconds out.
-//   push PORT NAME FILE DIGEST                a blob as clients push it: POST, PATCH with all bytes, PUT
-//   pull PORT NAME DIGEST SIZE                a blob, its bytes thrown away
+//   push PORT NAME FILE DIGEST CONNECTIONS    a blob as clients push it: POST, PATCH with all bytes, PUT; on each connection
+//   pull PORT NAME DIGEST SIZE CONNECTIONS    a blob, its bytes thrown away; on each connection
 //   manifests PORT NAME TAG CONNECTIONS N     N requests of a manifest, one at a time on each connection
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,6 +16,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -167,19 +168,45 @@ static void manifests(int port, const char* name, const char* tag, int connectio
   close(epoll);
 }
 
-int main(void) {
-  char line[4096], name[256], word[2048], digest[256];
-  int port, connections, count;
+typedef struct {
+  int port;
+  char name[256], word[2048], digest[256];
   long size;
+} Transfer;
+
+static void do_push(const Transfer* it) { push(it->port, it->name, it->word, it->digest); }
+static void do_pull(const Transfer* it) { pull(it->port, it->name, it->digest, it->size); }
+
+/** On several connections at the same time: a process for each, so that no one waits for another. */
+static void at_once(int connections, void (*act)(const Transfer*), const Transfer* it) {
+  if (connections == 1) {
+    act(it);
+    return;
+  }
+  for (int i = 0; i < connections; i++) {
+    pid_t child = fork();
+    if (child < 0) die("fork");
+    if (child > 0) continue;
+    act(it);
+    _exit(0);
+  }
+  for (int status; wait(&status) > 0;)
+    if (status != 0) die("a connection");
+}
+
+int main(void) {
+  char line[4096];
+  Transfer it;
+  int connections, count;
   while (fgets(line, sizeof line, stdin)) {
     long from = now_ns();
-    if (sscanf(line, "push %d %255s %2047s %255s", &port, name, word, digest) == 4)
-      push(port, name, word, digest);
-    else if (sscanf(line, "pull %d %255s %255s %ld", &port, name, digest, &size) == 4)
-      pull(port, name, digest, size);
-    else if (sscanf(line, "manifests %d %255s %255s %d %d", &port, name, word, &connections, &count) == 5 &&
+    if (sscanf(line, "push %d %255s %2047s %255s %d", &it.port, it.name, it.word, it.digest, &connections) == 5)
+      at_once(connections, do_push, &it);
+    else if (sscanf(line, "pull %d %255s %255s %ld %d", &it.port, it.name, it.digest, &it.size, &connections) == 5)
+      at_once(connections, do_pull, &it);
+    else if (sscanf(line, "manifests %d %255s %255s %d %d", &it.port, it.name, it.word, &connections, &count) == 5 &&
              connections <= MOST)
-      manifests(port, name, word, connections, count);
+      manifests(it.port, it.name, it.word, connections, count);
     else
       die("what?");
     printf("%ld\n", now_ns() - from);

@@ -20,8 +20,8 @@ const TYPE = 'application/vnd.oci.image.manifest.v1+json'
 const SIZES = [1, 512]
 const OWN_ROUNDS = 20
 
-const PUSH = 'push of 100 MB'
-const PULL = 'pull of 100 MB'
+const push = (connections: number) => `push of 100 MB, ${connections} at a time`
+const pull = (connections: number) => `pull of 100 MB, ${connections} at a time`
 const ask = (connections: number) => `${REQUESTS} manifests, ${connections} at a time`
 
 interface Registry {
@@ -101,8 +101,8 @@ class Client {
     return Number(await this.program.ask([what, this.registry.port, NAME, ...words].join(' ')))
   }
 
-  push = ({ path, digest }: Blob) => this.#time('push', path, digest)
-  pull = ({ digest, size }: Blob) => this.#time('pull', digest, size)
+  push = ({ path, digest }: Blob, connections = 1) => this.#time('push', path, digest, connections)
+  pull = ({ digest, size }: Blob, connections = 1) => this.#time('pull', digest, size, connections)
   manifests = (connections: number) => this.#time('manifests', 'latest', connections, REQUESTS)
 
   /** An image of that one layer, of which the manifest is asked for. */
@@ -130,13 +130,20 @@ function subjects(clients: readonly Client[], blobs: ReadonlyMap<Client, Blob>):
   return clients.flatMap((client) => {
     const { name } = client.registry
     const blob = blobs.get(client)!
-    const transfer = async () => {
+    const transfer = (connections: number) => async () => {
       blob.renew()
-      const pushed = await client.push(blob)
-      return { [`${name}: ${PUSH}`]: pushed, [`${name}: ${PULL}`]: await client.pull(blob) }
+      const pushed = await client.push(blob, connections)
+      return {
+        [`${name}: ${push(connections)}`]: pushed,
+        [`${name}: ${pull(connections)}`]: await client.pull(blob, connections),
+      }
     }
     return [
-      { name: `${name}: ${PUSH}`, every: 2, run: transfer },
+      ...CONNECTIONS.map((count) => ({
+        name: `${name}: ${push(count)}`,
+        every: count === 1 ? 2 : 6,
+        run: transfer(count),
+      })),
       ...CONNECTIONS.map((count) => ({ name: `${name}: ${ask(count)}`, run: () => client.manifests(count) })),
     ]
   })
@@ -144,7 +151,7 @@ function subjects(clients: readonly Client[], blobs: ReadonlyMap<Client, Blob>):
 
 function speedGoals(samples: readonly Sample[]): Goal[] {
   const of = (name: string) => median(pick(samples, name).times)
-  return [PUSH, PULL, ...CONNECTIONS.map(ask)].map((what) => {
+  return [...CONNECTIONS.flatMap((count) => [push(count), pull(count)]), ...CONNECTIONS.map(ask)].map((what) => {
     const ratio = of(`docker-registry: ${what}`) / of(`jubako: ${what}`)
     const text = `${what}: never slower than docker-registry`
     return { text, measured: `${ratio.toFixed(2)} times as fast`, reached: ratio >= 1 }
@@ -204,7 +211,7 @@ export async function registrySection({ work, rounds, log }: BenchContext): Prom
     log(`registries: ${clients.map(({ registry }) => registry.name).join(', ')}`)
     const samples = await interleave(subjects(clients, blobs), Math.max(8, Math.ceil(rounds / 5)), 3)
     const large = new Blob(place, 'large', LARGE)
-    const table = [['', 'peak memory (MiB), after 100 MB', 'after 1 GB']]
+    const table = [['', 'peak memory (MiB), after all of this', 'after one more blob, of 1 GB']]
     for (const client of clients) {
       const before = peak(client.registry.pid)
       await client.push(large)
@@ -223,9 +230,9 @@ export async function registrySection({ work, rounds, log }: BenchContext): Prom
       title: 'Registry',
       method:
         'One C client asks both registries in turn, each with a directory of its own on the same disk: a blob that is new to ' +
-        `the registry, pushed (POST, PATCH, PUT) and pulled; ${REQUESTS} GET requests of a manifest by its tag, on one and on ` +
-        '16 connections. docker-registry does not wait for its disk, jubako does. Then pushes of one engine into the registry ' +
-        'that another process serves from the same store, each under a new tag.',
+        `the registry, pushed (POST, PATCH, PUT) and pulled, on one connection and on 16 at the same time; ${REQUESTS} GET ` +
+        'requests of a manifest by its tag, as well. docker-registry does not wait for its disk, jubako does. Then pushes of ' +
+        'one engine into the registry that another process serves from the same store, each under a new tag.',
       samples: [...samples, ...own.samples],
       table,
       goals: [...(peers.length > 0 ? speedGoals(samples) : []), memory, ...own.goals],

@@ -4,6 +4,7 @@ import type { Command, CommandContext, RegistryServeOptions } from '../command.j
 import { EXIT, UsageError } from '../exit-codes.js'
 import type { ParsedArgs } from '../flags/parse.js'
 import { defaultHtpasswd } from '../registry-files.js'
+import { keepHeapSmall } from '../small-heap.js'
 
 const DEFAULT_ADDRESS = '127.0.0.1:5000'
 
@@ -94,6 +95,7 @@ export const command: Command = {
     ],
   },
   async run(flags, context) {
+    keepHeapSmall()
     const server = await context.faces.serveRegistry(() => context.engine(), options(flags, context))
     context.out.line(`listening on ${server.url}`)
     await askedToEnd()
