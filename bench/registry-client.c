@@ -1,6 +1,6 @@
 // A client of registries that costs next to nothing itself: a line in, nanoseconds out.
-//   push PORT NAME FILE DIGEST CONNECTIONS    a blob as clients push it: POST, PATCH with all bytes, PUT; on each connection
-//   pull PORT NAME DIGEST SIZE CONNECTIONS    a blob, its bytes thrown away; on each connection
+//   push PORT NAME FILE DIGEST CONNECTIONS    on each a blob as clients push it: POST, PATCH with all bytes, PUT
+//   pull PORT NAME DIGEST SIZE CONNECTIONS    on each a blob, its bytes thrown away
 //   manifests PORT NAME TAG CONNECTIONS N     N requests of a manifest, one at a time on each connection
 #include <arpa/inet.h>
 #include <errno.h>
