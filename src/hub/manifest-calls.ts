@@ -25,7 +25,8 @@ async function find({ parts, name, reference }: Call): Promise<[Digest, StoredMa
   if (!isDigest(reference) && !isTag(reference)) return undefined
   const digest = isDigest(reference) ? reference : await repositories.tag(name, reference)
   const manifest = digest === undefined ? undefined : await repositories.manifest(name, digest)
-  return digest === undefined || manifest === undefined ? undefined : [digest, manifest]
+  // It is named before it is here: a crash in between leaves the name.
+  return digest === undefined || manifest === undefined || !parts.store.has(digest) ? undefined : [digest, manifest]
 }
 
 /** `/v2/<name>/manifests/<tag or digest>` */

@@ -92,7 +92,7 @@ export async function putManifest(
     }
   }
   for (const child of digestsOf(document.manifests)) {
-    if ((await repositories.manifest(name, child)) === undefined) {
+    if (!store.has(child) || (await repositories.manifest(name, child)) === undefined) {
       throw new HubError('MANIFEST_BLOB_UNKNOWN', `manifest unknown to registry: ${child}`)
     }
   }

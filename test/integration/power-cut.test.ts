@@ -1,5 +1,5 @@
 // lanes: host
-// The power of a VM goes at random moments of pulls, commits and removals. Whatever was reported is whole afterwards, nothing
+// The power of a VM goes at random moments of pulls, commits, removals and pushes to a registry. Whatever was reported is whole afterwards, nothing
 // half-made is visible, and everything can be pulled again. A moment: the VM stands still while its disk is copied; the
 // copy is what a power cut would have left. JUBAKO_POWER_CUTS: how many moments. JUBAKO_POWER_BOOTS: how many times the
 // VM is killed and booted again.
@@ -19,19 +19,27 @@ const GUEST = fileURLToPath(new URL('../vm/power-cut-guest.js', import.meta.url)
 
 t.setTimeout((BOOTS + 1) * 200_000 + CUTS * 60_000)
 
-/** Images that must be there, by what the guest said before the power went. */
+/** What must be there, by what the guest said before the power went. */
 class Promises {
+  /** Of images. */
   readonly ids = new Set<string>()
+  /** The last push that a registry acknowledged, by the run that made it. */
+  readonly pushes = new Map<string, string>()
   #rest = ''
+
+  get all(): string[] {
+    return [...this.ids, ...[...this.pushes].map((it) => it.join(':'))]
+  }
 
   hear(text: string): void {
     const lines = (this.#rest + text).split('\n')
     // What has no end yet may have been cut off.
     this.#rest = lines.pop() ?? ''
     for (const line of lines) {
-      const [what, id = ''] = line.split(' ')
+      const [what, id = '', last = ''] = line.split(' ')
       if (what === 'pulled' || what === 'committed') this.ids.add(id)
       else if (what === 'removing') this.ids.delete(id)
+      else if (what === 'stored') this.pushes.set(id, last)
     }
   }
 
@@ -60,7 +68,7 @@ t.test(`${CUTS} moments, ${BOOTS} boots`, async (t) => {
       vm.freeze()
       // What the guest had said by then is on its way.
       await sleep(100)
-      const promised = [...promises.ids]
+      const promised = promises.all
       await tool('cp', ['--sparse=always', disk, copy])
       vm.thaw()
       const said = await check(copy, join(place, 'mounted'), promised.join(','))
@@ -74,7 +82,7 @@ t.test(`${CUTS} moments, ${BOOTS} boots`, async (t) => {
     let working: Promise<void> | undefined
     let failure: unknown
     let output = ''
-    const result = await runInVm(`exec node ${GUEST} work /var/lib/vm/root ${[...promises.ids].join(',')}`, {
+    const result = await runInVm(`exec node ${GUEST} work /var/lib/vm/root ${promises.all.join(',')}`, {
       disk,
       memoryMiB: 1024,
       timeoutMs: 180_000 + share * 60_000,
@@ -106,4 +114,5 @@ t.test(`${CUTS} moments, ${BOOTS} boots`, async (t) => {
     checks.some(({ promised }) => promised > 0),
     'something had been promised',
   )
+  t.ok(promises.pushes.size > 0, 'and something pushed')
 })

@@ -1,7 +1,8 @@
 /**
  * Program of the power cut test: `node power-cut-guest.js work|check <data root> <IDs that must be whole>`. It looks at what
- * the last cut left, pulls everything again and looks again. To work is to pull, commit and remove from then on until the
- * power goes. What it has done it says in lines: `pulled ID`, `committed ID`, `removing ID`, `checked`.
+ * the last cut left, pulls everything again and looks again. To work is to pull, commit and remove, and to push to a registry,
+ * from then on until the power goes. What it has done it says in lines: `pulled ID`, `committed ID`, `removing ID`, `checked`,
+ * `stored RUN N`, which makes `RUN:N` one of the things that must be whole.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -14,6 +15,7 @@ import { packLayer } from '../../src/archive/index.js'
 import { Engine } from '../../src/index.js'
 import { startScriptedRegistry } from '../fixtures/scripted-registry.js'
 import { type MadeImage, makeImage, type TarFile, tarOf } from '../helpers/oci-image.js'
+import { PowerCutHub } from './power-cut-hub.js'
 
 const IMAGES = 5
 
@@ -42,10 +44,12 @@ interface Layer {
 class Guest {
   readonly #engine: Engine
   readonly #images: Map<string, number>
+  readonly #hub: PowerCutHub
   readonly #problems: string[] = []
 
-  constructor(engine: Engine, images: Map<string, number>) {
+  constructor(engine: Engine, hub: PowerCutHub, images: Map<string, number>) {
     this.#engine = engine
+    this.#hub = hub
     this.#images = images
   }
 
@@ -54,6 +58,7 @@ class Guest {
     const { root } = this.#engine
     const visible = await this.#engine.images()
     for (const id of promised) {
+      if (!id.startsWith('sha256:')) continue
       if (!visible.some((image) => image.id === id)) this.#problems.push(`${id} was reported, and is not here`)
     }
     const layers = this.#layers()
@@ -71,6 +76,7 @@ class Guest {
       }
     }
     await this.#checkStored(layers)
+    this.#problems.push(...(await this.#hub.check(promised.filter((it) => !it.startsWith('sha256:')))))
     if (this.#problems.length > 0) {
       console.log(`BROKEN\n${this.#problems.join('\n')}`)
       process.exit(1)
@@ -146,11 +152,13 @@ async function main(work: boolean, root: string, promised: readonly string[]): P
   for (const { k, image } of made.values()) registry.add('cut/image', `${k}`, image)
   const runRoot = mkdtempSync(join(tmpdir(), 'jubako-power-cut-'))
   const engine = await Engine.open({ root, runRoot })
-  const guest = new Guest(engine, new Map([...made].map(([id, { k }]) => [id, k])))
+  const hub = await PowerCutHub.start(`${root}-hub`)
+  const guest = new Guest(engine, hub, new Map([...made].map(([id, { k }]) => [id, k])))
   await guest.check(promised)
   for (let k = 0; k < IMAGES; k++) await guest.pull(registry.address, k)
   await guest.check(promised)
   if (!work) {
+    await hub.server.close()
     await engine.close()
     rmSync(runRoot, { recursive: true })
     process.exit(0)
@@ -158,6 +166,7 @@ async function main(work: boolean, root: string, promised: readonly string[]): P
   const ids = [...made.keys()]
   const commits: string[] = []
   console.log('working')
+  void hub.work(Date.now().toString(36))
   for (let n = 0; ; n++) {
     const id = ids[n % IMAGES]!
     if (n % 2 === 0) commits.push(await guest.commit(id, `${process.pid}-${n}`))
