@@ -48,6 +48,7 @@ export const TEST_PACKAGES = [
   { package: 'buildah', command: 'buildah', reason: 'a maker of images that run here' },
   { package: 'umoci', command: 'umoci', reason: 'a second opinion on image layouts' },
   { package: 'docker-registry', command: 'docker-registry', reason: 'a real registry to pull from' },
+  { package: 'docker.io', command: 'docker', reason: 'the docker command; its daemon is not started' },
   { package: 'docker-compose', command: 'docker-compose', reason: 'a client of the Docker Engine API' },
   { package: 'chromium', command: 'chromium', reason: 'a real browser for the page of the registry' },
   { package: 'openssl', command: 'openssl', reason: 'certificates for the https registry' },
