@@ -15,6 +15,7 @@
 
 #include "../lib/remove_tree.h"
 #include "../mount/filesystem.h"
+#include "../mount/path.h"
 #include "../sys/files.h"
 #include "../sys/linux.h"
 #include "stubs.h"
@@ -115,6 +116,20 @@ bool make_root(Supervisor& s, Reader& r, Failure& f) {
   if (!has_lowerdir_plus()) return true;
   s.root.reset(make_overlay(spec, f));
   return static_cast<bool>(s.root);
+}
+
+// Files and directories that the container's first process will mount on: to make them takes as long as to mount. What
+// cannot be made here is the failure of the step that needs it.
+bool mount_targets(Supervisor& s, Reader& r, Failure&) {
+  if (!s.root) return true;
+  for (Create create : {Create::kDirectory, Create::kFile}) {
+    Strings paths = r.strings();
+    for (uint32_t i = 0; i < paths.count; i++) {
+      Failure ignored;
+      Fd made(open_target(s.root.get(), paths.next(), create, ignored));
+    }
+  }
+  return true;
 }
 
 // A lock that another process can ask about without taking it from us: who fails sees a container that lives. A
@@ -257,6 +272,7 @@ constexpr Act kActs[] = {
     {kCgroupWrite, cgroup_write},
     {kNamespaces, make_namespaces},
     {kMakeRoot, make_root},
+    {kMountTargets, mount_targets},
     {kCgroupDevices, cgroup_devices},
     {kLock, lock},
     {kHoldFiles, hold_files},

@@ -51,6 +51,8 @@ export const TEST_PACKAGES = [
   { package: 'docker.io', command: 'docker', reason: 'the docker command; its daemon is not started' },
   { package: 'docker-compose', command: 'docker-compose', reason: 'a client of the Docker Engine API' },
   { package: 'chromium', command: 'chromium', reason: 'a real browser for the page of the registry' },
+  { package: 'curl', command: 'curl', reason: 'a plain HTTP client, on unix sockets and with certificates' },
+  { package: 'bzip2', command: 'bzip2', reason: 'archives for ADD made by the reference tool' },
   { package: 'openssl', command: 'openssl', reason: 'certificates for the https registry' },
   { package: 'iproute2', command: 'ip', reason: 'network state before and after, for the leak check' },
   { package: 'nftables', command: 'nft', reason: 'packet filter rules before and after, for the leak check' },

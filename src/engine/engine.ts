@@ -1,33 +1,30 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { type CgroupHost, detectCgroups } from '../cgroups/index.js'
-import { isJubakoError, JubakoError } from '../errors/index.js'
-import { ImageStore, type ResolvedImage } from '../images/index.js'
+import { JubakoError } from '../errors/index.js'
+import { ImageStore } from '../images/index.js'
 import { artefactPath, keepInitIn, type ProcessPlan, type Step } from '../native/index.js'
-import { type ContainerConfig, type ContainerMount, ContainerStore, Places, VolumeStore } from '../runtime/index.js'
+import { type ContainerConfig, ContainerStore, Places, VolumeStore } from '../runtime/index.js'
 import { type BuildApi, buildApi, buildLayers } from './build.js'
 import { ContainerHandle } from './container.js'
-import { holdMounts } from './container-mounts.js'
 import type { EngineContext } from './context.js'
+import { createContainer } from './create.js'
 import { diskUsage } from './disk-usage.js'
 import type { EngineEvent, EventOptions } from './event-types.js'
 import { Events } from './events.js'
 import { findExec } from './execs.js'
-import { managedFiles } from './files.js'
 import { type ImageApi, imageApi, imageUsers } from './images.js'
 import { engineInfo } from './info.js'
 import { inspectImage } from './inspect-image.js'
 import { type Launch, shapeOf } from './launch.js'
 import { type ContainerListing, Listings } from './listing.js'
-import { type MergeContext, mergeConfig, newId } from './merge.js'
-import { checkName, generateName } from './names.js'
-import { networkOf } from './network-config.js'
+import { newId } from './merge.js'
 import type { NetworksApi } from './network-types.js'
 import { Networks } from './networks.js'
 import { ownRegistry, type RegistryStore, registryBlobs, registryStore } from './registry.js'
 import type { Snapshot, SnapshotApi } from './snapshot-types.js'
-import { requireSnapshots, resolveSnapshot, snapshotApi, snapshotKeys, snapshotsInUse } from './snapshots.js'
+import { snapshotApi, snapshotsInUse } from './snapshots.js'
 import { Spares } from './spares.js'
 import { summaryOf } from './state.js'
 import { storeTag } from './store-tag.js'
@@ -194,12 +191,10 @@ export class Engine {
     command: readonly string[] = [],
     options: CreateOptions = {},
   ): Promise<Container> {
-    return this.#create(image, command, options, {
-      id: newId(),
-      starts: false,
-      owned: false,
-      autoRemove: options.autoRemove ?? false,
-    })
+    const { autoRemove = false } = options
+    const kind = { id: newId(), starts: false, owned: false, autoRemove, launch: undefined }
+    const { config } = await createContainer(this.#context, image, command, options, kind)
+    return new ContainerHandle(this.#context, config)
   }
 
   /** Makes and starts a container; resolves when its command runs. See {@link RunOptions.detached}. */
@@ -209,12 +204,10 @@ export class Engine {
     const launch = this.#launchEarly(owned, options, id)
     let container: ContainerHandle
     try {
-      container = await this.#create(image, command, options, {
-        id,
-        starts: true,
-        owned,
-        autoRemove: owned || (options.autoRemove ?? false),
-      })
+      const autoRemove = owned || (options.autoRemove ?? false)
+      const kind = { id, starts: true, owned, autoRemove, launch }
+      const { config, beginning } = await createContainer(this.#context, image, command, options, kind)
+      container = new ContainerHandle(this.#context, config, beginning)
     } catch (error) {
       await launch?.abandon()
       throw error
@@ -328,89 +321,12 @@ export class Engine {
     const ipc = options.ipc === 'host' ? 'host' : 'private'
     return this.#context.spares.take(shapeOf({ owned, tty, stdin, network, ipc }), id)
   }
-
-  async #create(
-    image: string | Snapshot,
-    command: readonly string[],
-    options: CreateOptions,
-    kind: { id: string; starts: boolean; owned: boolean; autoRemove: boolean },
-  ): Promise<ContainerHandle> {
-    options.signal?.throwIfAborted()
-    const { images } = this.#context
-    if (options.name !== undefined) checkName(options.name)
-    const resolved =
-      typeof image === 'string'
-        ? await images.ensure(image, {
-            policy: options.pull ?? 'missing',
-            platform: options.platform,
-            ...(options.onProgress !== undefined && { onProgress: options.onProgress }),
-            signal: options.signal,
-          })
-        : resolveSnapshot(this.#context, image.key)
-    const network = await networkOf(this.#context, options)
-    const held = await holdMounts(this.#context, kind.id, resolved, options)
-    try {
-      return await this.#record(image, command, options, { ...kind, mounts: held.mounts, network }, resolved)
-    } catch (error) {
-      await held.giveBack()
-      throw error
-    }
-  }
-
-  async #record(
-    image: string | Snapshot,
-    command: readonly string[],
-    options: CreateOptions,
-    kind: {
-      id: string
-      /** It is started at once. */
-      starts: boolean
-      owned: boolean
-      autoRemove: boolean
-      mounts: ContainerMount[]
-      network: MergeContext['network']
-    },
-    resolved: ResolvedImage,
-  ): Promise<ContainerHandle> {
-    const { store, cgroups, images } = this.#context
-    for (let attempt = 0; ; attempt++) {
-      const config = mergeConfig(resolved, command, options, {
-        name: options.name ?? generateName(attempt),
-        reference: typeof image === 'string' ? image : image.image,
-        root: this.root,
-        ...kind,
-      })
-      cgroups.check(config.resources)
-      try {
-        const beginning = { files: managedFiles(this.#context, config), rootMode: rootMode(resolved) }
-        const create = () => {
-          requireSnapshots(this.#context, config)
-          store.create(config, beginning)
-        }
-        const snapshots = snapshotKeys(this.#context, config).length > 0
-        const later = kind.starts && kind.owned && !snapshots && config.mounts.every(({ type }) => type !== 'image')
-        if (later) store.names.claim(config.name, config.id)
-        else if (snapshots) await images.snapshots.hold(create)
-        else create()
-        if (!later) this.#context.events.container(config, 'create')
-        options.onCreated?.(config.id)
-        return new ContainerHandle(this.#context, config, later ? beginning : undefined)
-      } catch (error) {
-        if (options.name !== undefined || attempt >= 10 || !isJubakoError(error, 'ERR_JUBAKO_CONFLICT')) throw error
-      }
-    }
-  }
 }
 
 /** Everything of an image store that a container needs: its own image and those it mounts. */
 const imagesOf = (config: ContainerConfig) => config.mounts.flatMap((mount) => (mount.type === 'image' ? [mount] : []))
 const chainIdsOf = (config: ContainerConfig) => [config.chainId, ...imagesOf(config).map(({ chainId }) => chainId)]
 const imageIdsOf = (config: ContainerConfig) => [config.imageId, ...imagesOf(config).map(({ imageId }) => imageId)]
-
-function rootMode(image: ResolvedImage): number {
-  const top = image.layers[0]
-  return top === undefined ? 0o755 : statSync(top).mode & 0o7777
-}
 
 /** Stores that live side by side keep their cgroups apart, so that one never sweeps the other's. */
 function cgroupParentOf(runRoot: string): string {

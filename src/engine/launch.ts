@@ -64,6 +64,8 @@ export class Launch {
   readonly init: InitProcess
   /** CLONE_NEW* of those that it was told to make already. */
   namespaces = 0
+  /** It was told to make the container's directory and root. */
+  hasRoot = false
   /** Another of its shape was wanted a moment before. */
   repeats = false
 
@@ -80,6 +82,7 @@ export class Launch {
   }
 
   makeNamespaces(namespaces: number): void {
+    if (namespaces === 0) return
     this.init.prepare(namespaceSteps(namespaces), [])
     this.namespaces = namespaces
   }

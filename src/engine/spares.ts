@@ -33,6 +33,7 @@ export class Spares {
     let launch: Launch
     if (spare === undefined) {
       launch = new Launch(shape, title)
+      launch.makeNamespaces(shape.namespaces)
     } else {
       launch = spare.launch
       this.#drop(key, spare)
@@ -71,7 +72,7 @@ export class Spares {
     if (this.#closed || this.#spares.has(key)) return
     const launch = new Launch(shape, TITLE)
     launch.init.control.unref()
-    if (shape.namespaces !== 0) launch.makeNamespaces(shape.namespaces)
+    launch.makeNamespaces(shape.namespaces)
     const end = () => {
       if (this.#spares.get(key) !== spare) return
       this.#drop(key, spare)

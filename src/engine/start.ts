@@ -4,7 +4,6 @@ import type { CgroupPlan } from '../cgroups/index.js'
 import { isJubakoError } from '../errors/index.js'
 import { AttachMask, closeFd, type StreamPlan } from '../native/index.js'
 import { allowAllDevices, defaultDeviceRules, parseDeviceCgroupRule } from '../oci/devices.js'
-import { overlay } from '../overlay/index.js'
 import {
   type Beginning,
   type ContainerConfig,
@@ -28,6 +27,7 @@ import { mountSources } from './mount-sources.js'
 import { announceNetworks } from './network-connect.js'
 import { networkError } from './network-error.js'
 import { type NetworkPlan, planNetwork } from './network-run.js'
+import { beginRoot, rootOf } from './root.js'
 import { signalNumber } from './signals.js'
 import type { AttachOptions, StartOptions } from './types.js'
 
@@ -148,6 +148,7 @@ export async function startContainer(
   // A name may stand for the host's network: then there must be none of its own.
   if (launch !== undefined && launch.namespaces & ~shape.namespaces) {
     await launch.abandon()
+    await launch.init.exited
     launch = undefined
   }
   launch ??= joins.length > 0 ? new Launch(shape, config.id, joins) : context.spares.take(shape, config.id)
@@ -161,14 +162,11 @@ export async function startContainer(
       : null
     // The supervisor takes the record away.
     if (!config.owned) before = store.exitRecord(config.id)
-    const root = overlay({
-      lowers: config.layers.map((path) => (path.startsWith('/') ? path : `${context.root}/${path}`)),
-      upper: paths.upper,
-      work: paths.work,
-      volatile: config.autoRemove,
-    })
+    if (beginning !== undefined && !launch.hasRoot) {
+      beginRoot(context, config, beginning.rootMode, config.mounts, launch)
+    }
     const { namespaces } = launch
-    const preparation = planPreparation({ config, paths, root, removal, namespaces }, beginning)
+    const preparation = planPreparation({ config, paths, removal, namespaces }, beginning)
     launch.init.prepare(context.alterPreparation?.(preparation.act) ?? preparation.act, preparation.undo)
     // What is decided here and what is encoded below are each a good part of a millisecond: others have their turn.
     await immediate()
@@ -178,7 +176,7 @@ export async function startContainer(
     const plan = planContainer({
       config: withLinks(context, config),
       paths,
-      root,
+      root: rootOf(context, config),
       cgroup: planCgroup(context, config, devices),
       sources,
       devices,

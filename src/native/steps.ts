@@ -15,6 +15,7 @@ export const steps = {
   'cgroup-parents': 13,
   namespaces: 14,
   'make-root': 15,
+  'mount-targets': 16,
   'root-propagation': 20,
   'root-overlay': 21,
   'root-bind': 22,

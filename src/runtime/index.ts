@@ -37,7 +37,15 @@ export { Clone, rlimitNumbers } from './flags.js'
 export type { LogLine } from './log-line.js'
 export { followLog, readLog } from './log-reader.js'
 export { type ContainerPaths, Places } from './paths.js'
-export { type Host, madeEarly, namespaceSteps, planContainer, planPreparation, type VolumeRelease } from './plan.js'
+export {
+  type Host,
+  madeEarly,
+  namespaceSteps,
+  planContainer,
+  planPreparation,
+  planRoot,
+  type VolumeRelease,
+} from './plan.js'
 export { planExec } from './plan-exec.js'
 export { type HostDevice, hostDevices } from './plan-mounts.js'
 export type { MountSource } from './plan-volumes.js'

@@ -204,24 +204,32 @@ const tmpfsFlag: Readonly<Record<string, number>> = {
 }
 
 /** /etc/hosts, /etc/hostname and /etc/resolv.conf, which the engine keeps, and what the user mounts, parents first. */
+const managedFiles = {
+  '/etc/resolv.conf': 'resolvConf',
+  '/etc/hostname': 'hostname',
+  '/etc/hosts': 'hosts',
+} as const satisfies Record<string, keyof ContainerPaths>
+
 export function fileMountSteps(
   config: ContainerConfig,
   paths: ContainerPaths,
   sources: ReadonlyMap<string, MountSource>,
 ): Step[] {
   const own = new Set(config.mounts.map(({ target }) => target))
-  const managed = [
-    ['/etc/resolv.conf', paths.resolvConf],
-    ['/etc/hostname', paths.hostname],
-    ['/etc/hosts', paths.hosts],
-  ] as const
   const all: { target: string; step: Step }[] = [
-    ...managed
+    ...Object.entries(managedFiles)
       .filter(([target]) => !own.has(target))
-      .map(([target, source]) => ({ target, step: bind(source, target) })),
+      .map(([target, source]) => ({ target, step: bind(paths[source], target) })),
     ...config.mounts.map((it) => ({ target: it.target, step: userMountStep(it, sources.get(it.target)) })),
   ]
   return parentsFirst(all)
+}
+
+/** Directories and files that every container mounts on; not what lies where the user mounts something. */
+export function mountTargets(mounts: readonly { target: string }[]): [directories: string[], files: string[]] {
+  const files = Object.keys(managedFiles)
+  const hidden = mounts.some(({ target }) => target === '/etc' || target.startsWith('/etc/'))
+  return [['/proc', '/sys', '/dev'], hidden ? [] : files]
 }
 
 /** What the user mounts, without content that is copied into new volumes. */

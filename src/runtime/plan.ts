@@ -19,6 +19,7 @@ import {
   deviceSteps,
   fileMountSteps,
   type HostDevice,
+  mountTargets,
   overlayFields,
   protectionSteps,
   rootSteps,
@@ -144,9 +145,9 @@ export interface Preparation {
   undo: readonly Step[]
 }
 
-/** @param beginning of a container that has no directory yet */
+/** @param beginning of a container that has what {@link planRoot} makes, and no record */
 export function planPreparation(
-  input: Pick<PlanInput, 'config' | 'paths' | 'removal' | 'root'> & {
+  input: Pick<PlanInput, 'config' | 'paths' | 'removal'> & {
     /** What {@link namespaceSteps} made already. */
     namespaces: number
   },
@@ -156,27 +157,54 @@ export function planPreparation(
   const namespaces = madeEarly(config)
   return {
     act: [
-      ...(beginning === undefined ? [] : beginSteps(paths, beginning)),
-      ['mkdir', paths.run, 0o700, true],
-      ['lock', paths.lock],
-      ...(beginning === undefined ? [['unlink', paths.exit] as const] : []),
-      ['listen', paths.socket],
+      ...(beginning === undefined ? [...runSteps(paths, true)] : fileSteps(paths, beginning)),
       ...(input.namespaces === namespaces ? [] : namespaceSteps(namespaces)),
-      // Nobody else knows of it yet: it needs no lock.
-      ...(beginning === undefined ? [] : [['make-root', ...overlayFields(input.root, paths.run)] as const]),
     ],
     undo: [...(beginning === undefined ? [] : removeSteps(input)), ...runEndSteps(paths)],
   }
 }
 
-const beginSteps = (paths: ContainerPaths, { files, rootMode }: Beginning): Step[] => [
-  ['mkdir', paths.directory, 0o700, false],
-  ['mkdir', paths.upper, rootMode, false],
-  ['mkdir', paths.work, 0o700, false],
+const runSteps = (paths: ContainerPaths, again: boolean): Step[] => [
+  ['mkdir', paths.run, 0o700, true],
+  ['lock', paths.lock],
+  ...(again ? [['unlink', paths.exit] as const] : []),
+  ['listen', paths.socket],
+]
+
+const fileSteps = (paths: ContainerPaths, { files }: Beginning): Step[] => [
   ['write-file', paths.hosts, 0o644, files.hosts],
   ['write-file', paths.hostname, 0o644, files.hostname],
   ['write-file', paths.resolvConf, 0o644, files.resolvConf],
 ]
+
+export interface RootInput {
+  paths: ContainerPaths
+  root: Mount
+  /** Of the upper layer's root, which is the container's root directory. */
+  rootMode: number
+  /** What the user mounts. */
+  mounts: readonly { target: string }[]
+  /** Where its directory waits for deletion. */
+  trash: string
+}
+
+/**
+ * The first preparation of a container that has nothing but its name: its directory, its lock and its root file system,
+ * which need no more than its image. Nobody else knows of it yet, so the root needs no lock.
+ */
+export function planRoot({ paths, root, rootMode, mounts, trash }: RootInput): Preparation {
+  return {
+    act: [
+      ['mkdir', paths.directory, 0o700, false],
+      ['mkdir', paths.upper, rootMode, false],
+      ['mkdir', paths.work, 0o700, false],
+      ...runSteps(paths, false),
+      ['make-root', ...overlayFields(root, paths.run)],
+      ['mount-targets', ...mountTargets(mounts)],
+    ],
+    undo: [['remove-tree', paths.directory, trash], ...runEndSteps(paths)],
+  }
+}
 
 function cgroupParents(cgroup: CgroupPlan): Step[] {
   if (cgroup.parentWrites.length === 0) return []
