@@ -56,6 +56,8 @@ export const TEST_PACKAGES = [
   { package: 'openssl', command: 'openssl', reason: 'certificates for the https registry' },
   { package: 'iproute2', command: 'ip', reason: 'network state before and after, for the leak check' },
   { package: 'nftables', command: 'nft', reason: 'packet filter rules before and after, for the leak check' },
+  { package: 'iptables', command: 'iptables', reason: 'what stands in where nftables is missing' },
+  { package: 'openssh-client', command: 'ssh-agent', reason: 'an agent for RUN --mount=type=ssh' },
   { package: 'procps', command: 'ps', reason: 'process state in failure reports' },
   { package: 'attr', command: 'setfattr', reason: 'extended attributes in layers' },
   { package: 'libcap2-bin', command: 'setcap', reason: 'file capabilities in layers' },

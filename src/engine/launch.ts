@@ -87,10 +87,12 @@ export class Launch {
     this.namespaces = namespaces
   }
 
+  /** Resolves when nothing of it is left. */
   async abandon(): Promise<void> {
     this.init.abandon()
     await this.init.spawned.catch(() => {})
     this.pipes?.abandon()
+    await this.init.exited
   }
 }
 

@@ -32,6 +32,7 @@ import { connectContainer, disconnectContainer } from './network-connect.js'
 import { inspectNetwork } from './network-inspect.js'
 import { reservedPorts, runningNetworks } from './network-state.js'
 import type { NetworkAttachment, NetworkCreateOptions, NetworkHandle, NetworkSummary } from './network-types.js'
+import { untilGone } from './stop.js'
 import { storeTag } from './store-tag.js'
 
 const predefined = ['bridge', 'host', 'none'] as const
@@ -137,11 +138,12 @@ export class Networks implements ContextNetworks {
     if ((predefined as readonly string[]).includes(network.name)) {
       throw new JubakoError('ERR_JUBAKO_CONFLICT', `${network.name} is a pre-defined network and cannot be removed`)
     }
+    const { store } = this.#context
+    for (const { config } of this.#active(network))
+      if (store.isEnding(config.id)) await untilGone(this.#context, config.id)
     await this.#locked(() => {
-      const active = runningNetworks(this.#context).flatMap(({ config, run }) =>
-        run.endpoints
-          .filter((endpoint) => endpoint.network === network.id)
-          .map((endpoint) => `name:"${config.name}" id:"${endpoint.id.slice(0, 12)}"`),
+      const active = this.#active(network).map(
+        ({ config, endpoint }) => `name:"${config.name}" id:"${endpoint.id.slice(0, 12)}"`,
       )
       if (active.length > 0) {
         throw new JubakoError(
@@ -156,6 +158,12 @@ export class Networks implements ContextNetworks {
       this.store.remove(network.id)
     })
     this.#event(network, 'destroy')
+  }
+
+  #active(network: NetworkConfig) {
+    return runningNetworks(this.#context).flatMap(({ config, run }) =>
+      run.endpoints.filter((it) => it.network === network.id).map((endpoint) => ({ config, endpoint })),
+    )
   }
 
   async prune(options: { keep?: (network: NetworkSummary) => boolean } = {}): Promise<string[]> {

@@ -90,10 +90,7 @@ export class Spares {
   }
 
   #end(launch: Launch): void {
-    const ending = launch
-      .abandon()
-      .then(() => launch.init.exited)
-      .then(() => void this.#ending.delete(ending))
+    const ending = launch.abandon().then(() => void this.#ending.delete(ending))
     this.#ending.add(ending)
   }
 }

@@ -148,7 +148,6 @@ export async function startContainer(
   // A name may stand for the host's network: then there must be none of its own.
   if (launch !== undefined && launch.namespaces & ~shape.namespaces) {
     await launch.abandon()
-    await launch.init.exited
     launch = undefined
   }
   launch ??= joins.length > 0 ? new Launch(shape, config.id, joins) : context.spares.take(shape, config.id)

@@ -27,7 +27,7 @@ t.test('rules by iptables where nf_tables is missing', async (t) => {
   const chosen = (await server.summary()).ports.find(({ hostPort }) => hostPort !== 8080)!.hostPort!
   t.match(await eventually(() => say('127.0.0.1', chosen), /web/), /web/, 'a port of the kernel’s choice')
   t.match(await eventually(() => say('10.31.0.1', 8080), /web/), /web/)
-  const six = /fd[0-9a-f:]+/.exec(tool('ip', '-6', '-br', 'addr', 'show', 'scope', 'global'))![0]
+  const six = /fd[0-9a-f]*:[0-9a-f:]+/.exec(tool('ip', '-6', '-br', 'addr', 'show', 'scope', 'global'))![0]
   t.match(await eventually(() => say(six, 8080), /web/), /web/, 'at the IPv6 address of the host')
   const from = async (network: string, script: string) => (await runToEnd(it, ['sh', '-c', script], { network })).stdout
   const ask = (where: string) => `nc -w 5 ${where} < /dev/null; echo $?`
