@@ -15,6 +15,7 @@ export interface RegistryServeOptions {
   policy?: string
   readonly: boolean
   insecure: boolean
+  behindProxy: boolean
   proxy?: string
   quotaBytes?: number
   maxBlobBytes?: number

@@ -25,6 +25,7 @@ const LONGEST = 512
 export function watchAccess(
   request: IncomingMessage,
   response: ServerResponse,
+  remote: string,
   accountOf: () => string,
   tell: (entry: AccessEntry) => void,
 ): void {
@@ -34,7 +35,7 @@ export function watchAccess(
   response.once('close', () => {
     tell({
       time: new Date().toISOString(),
-      remote: socket.remoteAddress ?? '',
+      remote,
       account: accountOf(),
       method: request.method ?? '',
       path: (request.url ?? '').split('?', 1)[0]!.slice(0, LONGEST),

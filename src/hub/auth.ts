@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { AccountCheck } from './accounts.js'
 import { HubError } from './errors.js'
+import type { Origin } from './origin.js'
 import type { Action, Rules } from './policy.js'
 import { type Grant, TOKEN_LIFE, type Token, Tokens } from './tokens.js'
 
@@ -25,7 +26,7 @@ export class Auth {
     private readonly rules: () => Rules,
     /** undefined: there are no accounts. */
     private readonly accounts: AccountCheck | undefined,
-    private readonly secure: boolean,
+    private readonly origin: (request: IncomingMessage) => Origin,
   ) {}
 
   get hasAccounts(): boolean {
@@ -52,7 +53,7 @@ export class Auth {
     }
     const login = basic(header)
     if (login !== undefined && accounts !== undefined) {
-      await accounts.check(login.name, login.password, request.socket.remoteAddress ?? '').catch((error: unknown) => {
+      await accounts.check(login.name, login.password, this.origin(request).address).catch((error: unknown) => {
         if (!(error instanceof HubError) || error.status !== 401) throw error
         throw new HubError('UNAUTHORIZED', error.message, undefined, this.#challenge(request))
       })
@@ -114,7 +115,7 @@ export class Auth {
       login = { name: form.get('username') ?? '', password: form.get('password') ?? '' }
     }
     if (login !== undefined && accounts !== undefined) {
-      await accounts.check(login.name, login.password, request.socket.remoteAddress ?? '')
+      await accounts.check(login.name, login.password, this.origin(request).address)
     }
     const account = accounts === undefined ? undefined : login?.name
     const wished = form.getAll('scope').flatMap((text) => text.split(' '))
@@ -139,8 +140,7 @@ export class Auth {
   }
 
   #challenge(request: IncomingMessage, error?: string, scopes: readonly string[] = []): Record<string, string> {
-    const host = /^[A-Za-z0-9.:[\]-]{1,255}$/.exec(request.headers.host ?? '')?.[0] ?? 'localhost'
-    const parts = [`realm="${this.secure ? 'https' : 'http'}://${host}/token"`, `service="${SERVICE}"`]
+    const parts = [`realm="${this.origin(request).url}/token"`, `service="${SERVICE}"`]
     if (scopes.length > 0) parts.push(`scope="${scopes.join(' ')}"`)
     if (error !== undefined) parts.push(`error="${error}"`)
     return { 'WWW-Authenticate': `Bearer ${parts.join(',')}` }

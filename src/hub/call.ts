@@ -6,7 +6,8 @@ import type { BlobReader } from './blob-reader.js'
 import type { Documents } from './documents.js'
 import { HubError } from './errors.js'
 import type { Metrics } from './metrics.js'
-import type { RepositoryStore } from './repositories.js'
+import type { Origin } from './origin.js'
+import { byName, type RepositoryStore } from './repositories.js'
 import type { Space } from './space.js'
 import type { Uploads } from './uploads.js'
 import type { UpstreamCache } from './upstream.js'
@@ -22,6 +23,7 @@ export interface HubParts {
   metrics: Metrics
   upstream: UpstreamCache | undefined
   readonly: boolean
+  origin(request: IncomingMessage): Origin
   /** Connections that are open. */
   connections(): Promise<number>
 }
@@ -62,7 +64,7 @@ export function page(
   const n = given === null || given === '' ? MOST : Number(given)
   if (!Number.isInteger(n) || n < 0) throw new HubError('UNSUPPORTED', `invalid n: ${String(given).slice(0, 32)}`, 400)
   const last = call.query.get('last')
-  const rest = last === null ? all : all.filter((it) => it > last)
+  const rest = last === null ? all : all.filter((it) => byName(it, last) > 0)
   const part = rest.slice(0, Math.min(n, MOST))
   const end = part.at(-1)
   if (end === undefined || part.length === rest.length) return { part, headers: {} }

@@ -1,8 +1,12 @@
 import type { Digest } from '../oci/index.js'
 import type { LocalImages, LocalTag } from './local.js'
-import { isRepositoryName, type Repositories, type RepositoryStore, type StoredManifest } from './repositories.js'
-
-const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+import {
+  byName,
+  isRepositoryName,
+  type Repositories,
+  type RepositoryStore,
+  type StoredManifest,
+} from './repositories.js'
 
 /** Repositories of what was pushed here, and of the images that are on this machine anyway. */
 export class LocalRepositories implements RepositoryStore {

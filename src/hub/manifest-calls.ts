@@ -68,13 +68,26 @@ export async function tags(call: Call): Promise<void> {
   json(call, 200, { name, tags: part }, headers)
 }
 
+const PART_BYTES = 2 ** 21
+
+/** As many of a list, after `last`, as one answer takes; and the digest at its end, when there are more. */
+function firstPart<T extends { digest: Digest }>(all: readonly T[], last: string | null): { part: T[]; end?: Digest } {
+  const from = last === null ? 0 : all.findIndex(({ digest }) => digest === last) + 1
+  let bytes = 0
+  for (let at = from; at < all.length; at++) {
+    bytes += Buffer.byteLength(JSON.stringify(all[at]))
+    if (bytes > PART_BYTES && at > from) return { part: all.slice(from, at), end: all[at - 1]!.digest }
+  }
+  return { part: all.slice(from) }
+}
+
 /** `/v2/<name>/referrers/<digest>` */
 export async function referrers(call: Call): Promise<void> {
   const { parts, name, query } = call
   const subject = digestOfText(call.reference)
   const wanted = query.get('artifactType')
   const all = (await parts.upstream?.referrers(name, subject)) ?? (await allReferrers(parts, name, subject))
-  const manifests = all
+  const found = all
     .filter(({ artifactType }) => wanted === null || artifactType === wanted)
     .map(({ mediaType, digest, size, artifactType, annotations }) => ({
       mediaType,
@@ -83,6 +96,12 @@ export async function referrers(call: Call): Promise<void> {
       ...(artifactType !== undefined && { artifactType }),
       ...(annotations !== undefined && { annotations }),
     }))
-  const headers = { 'Content-Type': OCI_INDEX, ...(wanted !== null && { 'OCI-Filters-Applied': 'artifactType' }) }
+  const { part: manifests, end } = firstPart(found, query.get('last'))
+  const next = new URLSearchParams({ ...(wanted !== null && { artifactType: wanted }), ...(end && { last: end }) })
+  const headers = {
+    'Content-Type': OCI_INDEX,
+    ...(wanted !== null && { 'OCI-Filters-Applied': 'artifactType' }),
+    ...(end !== undefined && { Link: `</v2/${name}/referrers/${subject}?${next}>; rel="next"` }),
+  }
   json(call, 200, { schemaVersion: 2, mediaType: OCI_INDEX, manifests }, headers)
 }

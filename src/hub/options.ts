@@ -19,6 +19,11 @@ export interface RegistryOptions {
   policy?: string | Policy
   /** Listen beyond loopback without https or without accounts. Default false. */
   insecure?: boolean
+  /**
+   * Believe `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Proto`: a proxy in front, which ends https, sets them.
+   * Default false.
+   */
+  behindProxy?: boolean
   /** Answer reads only. Default false. */
   readonly?: boolean
   /** Cache this registry (`https://[user:password@]host[:port]`) instead of taking pushes. */

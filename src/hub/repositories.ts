@@ -20,7 +20,10 @@ export interface StoredManifest {
 export const isRepositoryName = (name: string): boolean => name.length <= 240 && NAME.test(name)
 
 const fileOf = (digest: Digest): string => `${digest.replace(':', '-')}.json`
-const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+const byCode = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** The order of lists: letters beside their capitals (distribution-spec, "Listing Tags"). */
+export const byName = (a: string, b: string): number => byCode(a.toLowerCase(), b.toLowerCase()) || byCode(a, b)
 
 /** Which repository has what. */
 export interface RepositoryStore {

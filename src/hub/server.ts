@@ -16,6 +16,7 @@ import { collectGarbage, type GarbageParts } from './garbage.js'
 import { LocalRepositories } from './local-repositories.js'
 import { Metrics } from './metrics.js'
 import type { RegistryOptions, RegistryServer } from './options.js'
+import { originOf } from './origin.js'
 import { Pace } from './pace.js'
 import { Rules } from './policy.js'
 import { Repositories } from './repositories.js'
@@ -143,6 +144,8 @@ function makeParts(options: RegistryOptions, root: string, metrics: Metrics, ser
   })
   const garbage: GarbageParts = { store, repositories, documents, uploads, space, lock }
   if (local !== undefined) garbage.collectStore = () => local.collect()
+  const origin = (request: IncomingMessage) =>
+    originOf(request, options.tls !== undefined, options.behindProxy ?? false)
   const accounts = htpasswd === undefined ? undefined : new AccountCheck(htpasswd, metrics)
   const parts: HubParts = {
     store,
@@ -152,12 +155,13 @@ function makeParts(options: RegistryOptions, root: string, metrics: Metrics, ser
     metrics,
     blobs: local === undefined ? storedBlobs(store) : blobsWithLayers(store, local),
     repositories: local === undefined ? repositories : new LocalRepositories(repositories, local),
-    auth: new Auth(rulesOf(options), accounts, options.tls !== undefined),
+    auth: new Auth(rulesOf(options), accounts, origin),
     upstream:
       options.proxy === undefined
         ? undefined
         : new UpstreamCache(options.proxy, { store, repositories, documents, metrics }),
     readonly: options.readonly ?? false,
+    origin,
     connections: () => new Promise((done) => server.getConnections((_, count) => done(count))),
   }
   return { parts, garbage }
@@ -186,6 +190,7 @@ export async function serveRegistry(options: RegistryOptions): Promise<RegistryS
       watchAccess(
         request,
         response,
+        parts.origin(request).address,
         () => who?.account ?? '',
         (entry) => {
           metrics.request(entry)

@@ -10,7 +10,7 @@ import { HubError } from './errors.js'
 import { parseDocument, storeBytes } from './manifests.js'
 import type { Metrics } from './metrics.js'
 import type { ByteRange } from './ranges.js'
-import type { Repositories, StoredManifest } from './repositories.js'
+import { byName, type Repositories, type StoredManifest } from './repositories.js'
 
 /** How long a tag is believed without asking upstream. */
 const FRESH_MS = 30_000
@@ -146,7 +146,7 @@ export class UpstreamCache {
     const found: string[] = []
     try {
       for await (const tag of this.#upstream(name).tags()) found.push(tag)
-      return found.sort()
+      return found.sort(byName)
     } catch {
       return undefined
     }

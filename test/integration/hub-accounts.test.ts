@@ -139,6 +139,43 @@ t.test('failed logins are slowed down', async (t) => {
   t.match(text, /jubako_registry_failed_logins_total ([4-9]|\d\d)/)
 })
 
+t.test('behind a proxy that ends https', async (t) => {
+  const htpasswd = await accounts(temporary(t), { alice: 'wonder' })
+  const forwarded = (address: string) => ({
+    'X-Forwarded-Proto': 'https',
+    'X-Forwarded-Host': 'hub.example:8443',
+    'X-Forwarded-For': `6.6.6.6, ${address}`,
+  })
+  const remotes: string[] = []
+  const trusting = await testHub(t, { htpasswd, behindProxy: true, onAccess: ({ remote }) => remotes.push(remote) })
+  const asked = await trusting.call('GET', '/v2/', undefined, forwarded('10.0.0.1'))
+  t.match(asked.headers.get('www-authenticate'), /^Bearer realm="https:\/\/hub\.example:8443\/token"/)
+  const page = await trusting.call('GET', '/', undefined, { ...forwarded('10.0.0.1'), ...basic('alice:wonder') })
+  t.match(await page.text(), /docker push hub\.example:8443\/my-image/)
+  const text = await (await trusting.call('GET', '/healthz', undefined, { 'X-Forwarded-Host': '<x>' })).text()
+  t.equal(text, '{"status":"ok"}')
+  t.strictSame(remotes.slice(0, 2), ['10.0.0.1', '10.0.0.1'], 'what the nearest proxy says')
+
+  // One client that guesses does not slow the others down.
+  const login = async (name: string, address: string) => {
+    const started = performance.now()
+    await trusting.call('GET', '/v2/', undefined, { ...forwarded(address), ...basic(`${name}:wrong`) })
+    return performance.now() - started
+  }
+  for (let i = 0; i < 3; i++) await login(`nobody${i}`, '10.0.0.1')
+  const [same, other] = [await login('nobody4', '10.0.0.1'), await login('nobody5', '10.0.0.2')]
+  t.ok(same > 950, `${same} ms`)
+  t.ok(same - other > 500, `${other} ms`)
+
+  const doubting = await testHub(t, { htpasswd })
+  const there = await doubting.call('GET', '/v2/', undefined, forwarded('10.0.0.1'))
+  t.match(
+    there.headers.get('www-authenticate'),
+    /^Bearer realm="http:\/\/127\.0\.0\.1:\d+\/token"/,
+    'unless it is asked to',
+  )
+})
+
 t.test('where it may listen', async (t) => {
   const directory = temporary(t)
   const tls = await certificate(directory)

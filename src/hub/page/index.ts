@@ -37,7 +37,7 @@ export async function servePage(call: PageCall): Promise<void> {
       'WWW-Authenticate': 'Basic realm="registry", charset="UTF-8"',
     })
   }
-  const host = /^[A-Za-z0-9.:[\]-]{1,255}$/.exec(request.headers.host ?? '')?.[0] ?? 'localhost'
+  const { host } = parts.origin(request)
   const frame: Frame = { host, account: access.account, canLogIn: parts.auth.hasAccounts }
   const shown = await view(call, frame)
   const body = shown ?? notFoundPage(frame)
