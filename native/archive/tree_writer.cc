@@ -80,8 +80,9 @@ bool TreeWriter::write(Entry& entry) {
     while (!path.empty() && path.back() == '/') path.remove_suffix(1);
   }
   if (path == placement_.base || path == ".") {
-    // The root directory belongs to the container, not to a layer: Docker leaves it as it is too.
-    return entry.type == '5' || fault_.malformed({"the root of the layer is not a directory"});
+    // The root directory belongs to the container, not to a layer, whatever the archive says it is: Docker leaves it
+    // as it is too.
+    return true;
   }
   const std::string_view base = base_of(path);
   if (base == ".." && barriers_.beneath) return fault_.hostile({"the name leads out of the layer"});

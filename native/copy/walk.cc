@@ -143,6 +143,7 @@ class Sources {
 
   // --parents: what matches the pattern below the pivot, with its path.
   bool with_parents(std::string_view path) {
+    while (take(path, 2) == "./") path = drop(path, 2);
     size_t pivot = 0, skip = 0;
     for (size_t i = 0; i + 2 < path.size(); i++) {
       if (path[i] == '/' && path[i + 1] == '.' && path[i + 2] == '/') {
@@ -151,7 +152,6 @@ class Sources {
         break;
       }
     }
-    if (take(path, 2) == "./") skip = 2;
     Text from, pattern;
     from.assign(take(path, pivot));
     pattern.assign(drop(path, skip));
@@ -159,7 +159,7 @@ class Sources {
     if (!has_wildcards(pattern.view())) {
       Text whole;
       whole.assign(from.view());
-      if (!whole.empty()) whole.append("/");
+      if (!whole.empty() && !pattern.empty()) whole.append("/");
       whole.append(pattern.view());
       Fd there(open_in_root(root_, whole.empty() ? "/" : whole.c_str(), O_NOFOLLOW));
       if (!there || tree_.ignores(whole.view())) return missing(whole, pattern.c_str());

@@ -1,7 +1,13 @@
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { cleanPath, PatternMatcher, parseGitReference, parseIgnoreFile } from '../dockerfile/index.js'
+import {
+  cleanPath,
+  type GitReference,
+  PatternMatcher,
+  parseGitReference,
+  parseIgnoreFile,
+} from '../dockerfile/index.js'
 import { invalidArgument } from '../errors/index.js'
 import type { Scratch } from './cache/records.js'
 import { TreeSession } from './tree/session.js'
@@ -81,7 +87,7 @@ export async function openContext(
     const git = parseGitReference(source)
     if (git !== undefined) {
       const path = scratch.directory('git')
-      await parts.clone({ remote: git.remote, ref: git.ref, keepGitDir: git.keepGitDir ?? false }, path, signal)
+      await fetchRepository(git, git.keepGitDir ?? false, git.checksum, path, parts, signal)
       return { context: await BuildContext.open(join(path, git.subdirectory ?? '')) }
     }
     if (/^https?:\/\//.test(source)) return openAddress(source, parts, scratch, signal)
@@ -100,6 +106,21 @@ export async function openContext(
     await unpackFile(archive, path, parts, signal)
   }
   return { context: await BuildContext.open(path) }
+}
+
+/** A commit of a repository, and no other when one is expected. @returns its id */
+export async function fetchRepository(
+  { remote, ref, submodules }: GitReference,
+  keepGitDir: boolean,
+  expected: string | undefined,
+  path: string,
+  parts: BuilderParts,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const commit = await parts.clone({ remote, ref, keepGitDir, submodules }, path, signal)
+  if (expected !== undefined && !commit.startsWith(expected))
+    throw invalidArgument(`expected checksum to match ${expected}, got ${commit}`)
+  return commit
 }
 
 async function unpackFile(

@@ -37,7 +37,8 @@ const makesLayer = ({ kind }: Instruction) => kind === 'run' || kind === 'copy' 
 /** Carries out the instructions of one stage. */
 export async function buildStage(input: StageInput, work: Work, counter: Counter): Promise<StageState> {
   const state = copyState(input.base)
-  const scope = new Scope()
+  const scope = new Scope(state.args)
+  state.args = scope.args
   scope.loadEnv(state.config.Env ?? [])
   const triggers = (state.config.OnBuild ?? []).flatMap((expression) => parseTrigger(expression) as Kind[])
   delete state.config.OnBuild
@@ -45,7 +46,6 @@ export async function buildStage(input: StageInput, work: Work, counter: Counter
   const total = instructions.filter(makesLayer).length + 1
   const runner = new StageRunner(input, work, counter, state, scope, total)
   for (const instruction of instructions) await runner.one(instruction)
-  // As BuildKit has it: a command that comes from the base does not fit a new entry point.
   return state
 }
 
@@ -99,7 +99,7 @@ class StageRunner {
     if (instruction.kind === 'workdir') {
       const path = expandAt(instruction.value, this.scope.get, instruction.location, token)
       const target = absoluteTarget(path, this.state.config.WorkingDir).replace(/(.)\/$/, '$1')
-      return workdirStep(target, this.state, noCache, this.work)
+      return workdirStep(instruction, target, this.state, noCache, this.work)
     }
     if (instruction.kind !== 'run') throw new Error(`${instruction.kind} is no step`)
     this.#defaultPath()
@@ -121,6 +121,7 @@ class StageRunner {
     const createdBy = applyMetadata(this.state, instruction, context)
     if (createdBy === undefined) return
     if (instruction.kind === 'cmd') this.#commandSet = true
+    // As BuildKit has it: a command that comes from the base does not fit a new entry point.
     if (instruction.kind === 'entrypoint' && !this.#commandSet) delete this.state.config.Cmd
     note(this.state, createdBy, true)
   }
@@ -130,7 +131,7 @@ class StageRunner {
     const given = Object.hasOwn(args, name) ? args[name] : undefined
     const own =
       value === undefined ? undefined : expandAt(value, this.scope.get, instruction.location, dockerfile.escape)
-    const known = given ?? own ?? globals.get(name) ?? predefined[name]
+    const known = given ?? own ?? globals.get(name) ?? predefined[name] ?? this.scope.args.get(name)
     this.scope.args.set(name, known)
     return known === undefined ? name : `${name}=${known}`
   }

@@ -18,6 +18,8 @@ export interface StageState {
   layers: StageLayer[]
   config: ContainerConfig
   history: HistoryEntry[]
+  /** Values of its ARG instructions, which the stages that stand on it have too. */
+  args: ReadonlyMap<string, string | undefined>
   author: string | undefined
   platform: Platform
   /** RFC 3339 of the newest layer; what metadata says that has no time of its own. */
@@ -36,6 +38,7 @@ export function scratchState(platform: Platform, seed: string): StageState {
     layers: [],
     config: {},
     history: [],
+    args: new Map(),
     author: undefined,
     platform,
     created: undefined,
@@ -56,6 +59,7 @@ export function imageState(image: BaseImage, seed: string): StageState {
     })),
     config: structuredClone(config),
     history: structuredClone(history),
+    args: new Map(),
     author,
     platform: image.platform,
     created,

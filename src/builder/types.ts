@@ -145,7 +145,7 @@ export interface BuilderParts {
   download(url: string, target: string, signal: AbortSignal | undefined): Promise<{ modified: number | undefined }>
   /** Commit of a git reference in a directory. */
   clone(
-    reference: { remote: string; ref: string | undefined; keepGitDir: boolean },
+    reference: { remote: string; ref: string | undefined; keepGitDir: boolean; submodules: boolean },
     target: string,
     signal: AbortSignal | undefined,
   ): Promise<string>

@@ -60,8 +60,13 @@ export function globalArguments(
 /** What the instructions of a stage see: environment over arguments. */
 export class Scope {
   /** In the order of their declaration. */
-  readonly args = new Map<string, string | undefined>()
+  readonly args: Map<string, string | undefined>
   readonly env = new Map<string, string>()
+
+  /** @param inherited arguments of the stage that this one stands on */
+  constructor(inherited: ReadonlyMap<string, string | undefined> = new Map()) {
+    this.args = new Map(inherited)
+  }
 
   get = (name: string): string | undefined => this.env.get(name) ?? this.args.get(name)
 

@@ -7,11 +7,13 @@ export interface GitReference {
   /** Directory in the repository, without `..`; undefined: all of it. */
   subdirectory: string | undefined
   keepGitDir: boolean | undefined
+  /** Submodules are fetched too. */
+  submodules: boolean
   /** Commit that the ref must be. */
   checksum: string | undefined
 }
 
-const QUERY = new Set(['ref', 'tag', 'branch', 'subdir', 'checksum', 'commit', 'keep-git-dir'])
+const REFS: Readonly<Record<string, string>> = { ref: '', tag: 'refs/tags/', branch: 'refs/heads/' }
 
 /**
  * Reads `https://host/repo.git#ref:dir`, `git@host:repo`, `git://`, `ssh://` and `https://host/repo.git?branch=x&subdir=y`.
@@ -24,7 +26,7 @@ export function parseGitReference(text: string): GitReference | undefined {
   const [, address = '', query] = /^([^?]*)(?:\?(.*))?$/s.exec(before) ?? []
   const isHttp = /^https?:\/\//i.test(address)
   const isGit = isHttp
-    ? /\.git\/?$/.test(address)
+    ? /\.git$/.test(address)
     : /^(?:git|ssh):\/\//i.test(address) || /^[\w.-]+@[\w.-]+:(?!\/\/)/.test(address)
   if (!isGit) {
     if (!/^github\.com\/[\w.-]+\/[\w.-]+/.test(address)) return undefined
@@ -40,15 +42,10 @@ function checked(remote: string, fragment: string | undefined, query: string | u
     ref: (at < 0 ? fragment : fragment!.slice(0, at)) || undefined,
     subdirectory: at < 0 ? undefined : fragment!.slice(at + 1) || undefined,
     keepGitDir: undefined,
+    submodules: true,
     checksum: undefined,
   }
-  for (const [key, value] of new URLSearchParams(query ?? '')) {
-    if (!QUERY.has(key)) throw new Error(`unexpected query '${key}' in git reference ${text}`)
-    if (key === 'subdir') reference.subdirectory = value
-    else if (key === 'checksum' || key === 'commit') reference.checksum = value
-    else if (key === 'keep-git-dir') reference.keepGitDir = !/^(0|false)$/i.test(value)
-    else reference.ref = key === 'ref' ? value : `refs/${key === 'tag' ? 'tags' : 'heads'}/${value}`
-  }
+  for (const [key, value] of new URLSearchParams(query ?? '')) apply(reference, key, value, text)
   const { ref, subdirectory, checksum } = reference
   // What begins with a dash could be an option of git's; see git-check-ref-format(1) for the rest.
   if (ref !== undefined && (!/^[\w][\w./+@-]*$/.test(ref) || ref.includes('..'))) {
@@ -60,4 +57,22 @@ function checked(remote: string, fragment: string | undefined, query: string | u
   if (subdirectory?.split('/').includes('..')) throw new Error(`invalid subdirectory ${JSON.stringify(subdirectory)}`)
   if (checksum !== undefined && !/^[0-9a-f]{7,64}$/.test(checksum)) throw new Error(`invalid git checksum ${checksum}`)
   return reference
+}
+
+const isFalse = (value: string) => /^(0|f|false)$/i.test(value)
+
+/** One `key=value` of the query. */
+function apply(reference: GitReference, key: string, value: string, text: string): void {
+  const prefix = REFS[key]
+  if (prefix !== undefined) {
+    if (reference.ref !== undefined) throw new Error(`git reference ${text} names more than one ref`)
+    reference.ref = prefix + value
+  } else if (key === 'subdir') reference.subdirectory = value
+  else if (key === 'checksum' || key === 'commit') reference.checksum = value
+  else if (key === 'keep-git-dir') reference.keepGitDir = !isFalse(value)
+  else if (key === 'submodules') reference.submodules = !isFalse(value)
+  else if (key === 'mtime') {
+    if (value !== 'checkout')
+      throw new Error(`mtime=${value} of git reference ${text} is not supported: it is checkout`)
+  } else throw new Error(`unexpected query '${key}' in git reference ${text}`)
 }

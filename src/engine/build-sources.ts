@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -51,9 +51,18 @@ const GIT_ENVIRONMENT = {
   LC_ALL: 'C',
 }
 
+/** A commit of a repository. */
+export interface RepositoryOptions {
+  remote: string
+  /** undefined: the remote's HEAD. */
+  ref: string | undefined
+  keepGitDir: boolean
+  submodules: boolean
+}
+
 /** Fetches one commit into an empty directory. @returns its full id */
 export async function cloneRepository(
-  { remote, ref, keepGitDir }: { remote: string; ref: string | undefined; keepGitDir: boolean },
+  { remote, ref, keepGitDir, submodules }: RepositoryOptions,
   target: string,
   signal: AbortSignal | undefined,
 ): Promise<string> {
@@ -74,6 +83,9 @@ export async function cloneRepository(
   )
   await git('-c', 'advice.detachedHead=false', 'checkout', '--quiet', '--force', 'FETCH_HEAD')
   const commit = (await git('rev-parse', 'HEAD')).trim()
+  if (submodules && existsSync(join(target, '.gitmodules'))) {
+    await git('-c', 'protocol.ext.allow=never', 'submodule', '--quiet', 'update', '--init', '--recursive', '--depth=1')
+  }
   if (!keepGitDir) await rm(join(target, '.git'), { recursive: true, force: true })
   return commit
 }

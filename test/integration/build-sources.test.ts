@@ -121,10 +121,34 @@ t.test('git as a context and in ADD', async (t) => {
   t.match(wrong.message, new RegExp(`expected checksum to match ${second}, got ${first}`))
   t.match((await failure(`FROM base\nADD ${url}#nowhere /src`)).message, /git.*nowhere/)
   t.match((await failure(`FROM base\nADD ${base}/missing.git /src`)).message, /git/)
+  await engine.build({ context: `${url}?checksum=${second}#other` })
+  t.match(
+    (await failure('FROM base', { context: `${url}?checksum=${second}#v1` })).message,
+    /expected checksum to match/,
+  )
   for (const bad of ['#--upload-pack=touch', '#main:../..', '#a..b']) {
     t.match((await failure(`FROM base\nADD ${url}${bad} /src`)).message, /invalid/, bad)
   }
   t.match(await failure('FROM base\nRUN true', { context: `${url}#--upload-pack=x` }), { message: /invalid git ref/ })
+})
+
+t.test('submodules of a repository', async (t) => {
+  const { place } = await repository(t)
+  const base = await serve(t, gitOverHttp(place))
+  const identity = ['-c', 'user.name=t', '-c', 'user.email=t@example.org']
+  const whole = join(place, 'whole')
+  await tool('git', ['-C', place, 'init', '-q', '-b', 'main', 'whole'])
+  await tool('git', ['-C', whole, 'submodule', '--quiet', 'add', `${base}/repo.git`, 'part'])
+  await tool('git', ['-C', whole, ...identity, 'commit', '-qm', 'with a part'])
+  await tool('git', ['clone', '-q', '--bare', whole, join(place, 'whole.git')])
+  const { build, output } = await testBuilder(t)
+  await build(`FROM base\nADD ${base}/whole.git /whole\nADD ${base}/whole.git?submodules=false /bare`, {
+    tags: ['parts'],
+  })
+  t.equal(
+    await output('parts', 'sh', '-c', 'ls -A /whole/part /bare/part; cat /whole/part/file'),
+    '/bare/part:\n\n/whole/part:\n.git\nDockerfile\nfile\nsub\nfirst\n',
+  )
 })
 
 t.test('files and archives of the web', async (t) => {

@@ -34,6 +34,9 @@ t.test('--parents and --exclude', async (t) => {
     ['--parents a/b/two.txt x/y/z /out/', ['./a/b/two.txt', './x/y/z/deep.txt']],
     ['--parents a/./b/two.txt /out/', ['./b/two.txt']],
     ['--parents ./a/one.txt /out/', ['./a/one.txt']],
+    ['--parents ./x/./y/ /out/', ['./y/z/deep.txt']],
+    ['--parents ./x/./ /out/', ['./y/z/deep.txt']],
+    ['--parents ./a/b/./c/*.txt ./a/./one.* /out/', ['./c/skip.txt', './c/three.txt', './one.log', './one.txt']],
     ['--parents a/*/*.txt /out/', ['./a/b/two.txt']],
     ['--parents **/three.txt /out/', ['./a/b/c/three.txt']],
     ['--parents x/./y/**/*.txt /out/', ['./y/z/deep.txt']],
@@ -75,6 +78,53 @@ t.test('patterns of COPY and what .dockerignore leaves of them', async (t) => {
   t.match(await failure('FROM base\nCOPY gone.log /out/', { context: { files } }), {
     hint: /excluded by .dockerignore/,
   })
+  // Exceptions with wild cards reach below what is left out, as BuildKit's do.
+  const populated = {
+    a: 'a',
+    'keep/c': 'c',
+    'sub/x-a': '1',
+    'sub/x-c': '2',
+    'sub/deep/x-a': '3',
+    'sub/deep/x-c': '4',
+    'sub/deep/deeper/x-a': '5',
+  }
+  const all = Object.keys(populated)
+  const ignores: [patterns: string[], left: string[]][] = [
+    [[], all],
+    [['**'], []],
+    [['**/x-a', '!**/deeper'], all.filter((path) => !/x-a/.test(path)).concat('sub/deep/deeper/x-a')],
+    [['**/*-a', '!**/*-c'], all.filter((path) => !path.endsWith('-a'))],
+    [['!**/*-c'], all],
+    [['sub/'], ['a', 'keep/c']],
+    [
+      ['sub/', '!**/x-c'],
+      ['a', 'keep/c', 'sub/x-c', 'sub/deep/x-c'],
+    ],
+    [
+      ['sub', '!*/x-*'],
+      ['a', 'keep/c', 'sub/x-a', 'sub/x-c'],
+    ],
+    [['**', '!keep/c'], ['keep/c']],
+    [['**', '!keep/nothing'], []],
+    [
+      ['**/deep', '!**/deeper'],
+      ['a', 'keep/c', 'sub/x-a', 'sub/x-c', 'sub/deep/deeper/x-a'],
+    ],
+    [
+      ['**', '!sub', 'sub/deep', '!sub/deep/deeper'],
+      ['sub/x-a', 'sub/x-c', 'sub/deep/deeper/x-a'],
+    ],
+  ]
+  for (const [patterns, left] of ignores) {
+    const context = { files: { ...populated, '.dockerignore': `${patterns.join('\n')}\n` } }
+    const text = 'FROM base\nCOPY --exclude=.dockerignore . /out/\nRUN mkdir -p /out'
+    await build(text, { context, tags: ['ignored'] })
+    const found = (await output('ignored', ...find))
+      .trim()
+      .split('\n')
+      .filter((line) => line !== '')
+    t.strictSame(found, left.map((path) => `./${path}`).sort(), patterns.join(' '))
+  }
 })
 
 t.test('--link: a layer that stands for itself', async (t) => {
@@ -252,6 +302,10 @@ t.test('limits and surroundings of RUN', async (t) => {
   await says('hostname', / chosen\n/, '--build-arg', 'BUILDKIT_SANDBOX_HOSTNAME=chosen')
   await says('cat /proc/self/status | grep Seccomp:', /\s2\n/)
   await says('grep CapEff /proc/self/status', /00000000a80425fb/)
+  // Where the controllers are version 1 the quota is in a file of its own.
+  const quota = 'cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null; true'
+  await says(quota, / 50000( 100000)?\n/, '--cpus', '0.5')
+  await says(quota, / 20000( 40000)?\n/, '--cpu-period', '40000', '--cpu-quota', '20000')
   const hungry = await run('tail -c 200m /dev/zero > /dev/null', '--memory', '16m')
   t.equal(hungry.code, 1)
   t.match(hungry.stderr, /did not complete successfully: exit code: \d+ \(killed: out of memory\)|exit code: 137/)
@@ -269,7 +323,7 @@ t.test('cache mounts: listed, seeded, exported, used by run', async (t) => {
   const it = await testBuilder(t)
   const { engine, build, output } = it
   const mount = (more = '') => `RUN --mount=type=cache,target=/cache,id=things${more}`
-  await build(`FROM base\n${mount(',mode=0700,uid=5')} echo 1 >> /cache/log; ls -ldn /cache`)
+  await build(`FROM base\n${mount()} echo 1 >> /cache/log`)
   await build(`FROM base\n${mount()} echo 2 >> /cache/log`)
   const [{ path } = { path: '' }] = engine.build.mounts().filter(({ id }) => id === 'things')
   t.equal(readFileSync(join(path, 'log'), 'utf8'), '1\n2\n')
@@ -288,6 +342,10 @@ t.test('cache mounts: listed, seeded, exported, used by run', async (t) => {
   )
   t.equal(await output('seeded', 'cat', '/g'), 'grain\n')
   await build(`FROM base\nRUN --mount=type=cache,target=/cache,id=things,readonly ! touch /cache/x`)
+  const owned = await build(
+    `FROM base\nUSER 5\n${mount(',mode=0700,uid=5')} ls /cache | wc -l; touch /cache/mine; ls -ldn /cache`,
+  )
+  t.match(owned.log, /^0\ndrwx------ .* 5 +0 /m, 'who asks for another owner gets a directory that is theirs')
   const spaces = await build(`FROM base\n${mount()} ls /cache | wc -l`, { args: { BUILDKIT_CACHE_MOUNT_NS: 'apart' } })
   t.match(spaces.log, /^0$/m)
   const both = await build(

@@ -206,3 +206,137 @@ t.test('here-documents', async (t) => {
   const all = await output('documents', 'cat', '/made/file', '/docs/A', '/docs/B', '/x')
   t.equal(all, 'hello world\nexpanded world\nraw $NAME\ninline\nmore\n')
 })
+
+t.test('a failed step that is kept can be looked into', async (t) => {
+  const { failure, engine, root } = await testBuilder(t)
+  const text = 'FROM base\nENV A=seen\nUSER app\nWORKDIR /tmp/here\nRUN echo left > file; exit 4'
+  const { failed } = await failure(text, { onError: 'keep' })
+  t.match(failed, { exitCode: 4, kept: { workdir: '/tmp/here', user: 'app' } })
+  let seen = ''
+  await engine.build.shell(failed!.kept!, async (container) => {
+    container.stdin?.end('cat file; echo $A; id -un; pwd\nexit 0\n')
+    for await (const chunk of container.stdout!) seen += String(chunk)
+    t.equal((await container.wait()).exitCode, 0)
+  })
+  t.match(seen, /left\s+seen\s+app\s+\/tmp\/here/)
+  t.strictSame(readdirSync(`${root}/containers`), [])
+  const removed = await failure(text)
+  t.equal(removed.failed?.kept, undefined, 'only when it is asked for')
+})
+
+t.test('stages that do not need each other are built at the same time', async (t) => {
+  const { build } = await testBuilder(t)
+  const shared = 'RUN --mount=type=cache,id=meet,target=/meet'
+  // Each waits for what the other one writes: one after the other they would never end.
+  const wait = (mine: string, other: string) =>
+    `${shared} touch /meet/${mine}; n=0; until test -e /meet/${other}; do sleep 0.1; n=$((n+1)); test $n -lt 600; done`
+  const text = `FROM base AS a\n${wait('a', 'b')}\nFROM base AS b\n${wait('b', 'a')}\nFROM base\nCOPY --from=a /etc/passwd /a\nCOPY --from=b /etc/passwd /b`
+  t.ok((await build(text, { timeout: 120_000 })).imageId)
+})
+
+t.test('arguments: predefined ones, proxies, scope, and what counts for the cache', async (t) => {
+  const { build, output, engine } = await testBuilder(t)
+  const text = [
+    'ARG GLOBAL=1 TARGETARCH',
+    'FROM --platform=$BUILDPLATFORM base AS native',
+    'ARG TARGETPLATFORM TARGETOS TARGETARCH TARGETSTAGE BUILDPLATFORM GLOBAL=own',
+    'RUN echo "$TARGETPLATFORM $TARGETOS $TARGETARCH $TARGETSTAGE $BUILDPLATFORM $GLOBAL" > /values',
+    'FROM native AS child',
+    'RUN echo "$HTTP_PROXY|$TARGETOS|$GLOBAL" > /inherited',
+    'FROM base AS stranger',
+    'RUN test -z "$TARGETOS$GLOBAL"',
+    'FROM child',
+    'COPY --from=stranger /etc/passwd /copied',
+  ].join('\n')
+  const first = await build(text, { tags: ['args'], args: { HTTP_PROXY: 'http://proxy:1' } })
+  const [os, arch] = ['linux', process.arch === 'x64' ? 'amd64' : process.arch]
+  t.equal(
+    await output('args', 'cat', '/values', '/inherited'),
+    `${os}/${arch} ${os} ${arch} native ${os}/${arch} own\nhttp://proxy:1|${os}|own\n`,
+  )
+  const again = await build(text, { args: { HTTP_PROXY: 'http://other:2' } })
+  t.equal(again.cachedSteps, again.steps, 'a proxy counts for nothing')
+  const history = JSON.stringify((await engine.images.history(first.imageId)).map(({ createdBy }) => createdBy))
+  t.notMatch(history, /proxy:1/)
+  t.equal((await build(text, { args: { GLOBAL: 'other' } })).cachedSteps, 1, 'only a stage without it stays')
+  t.equal((await build(text, { args: { NOBODY: 'asks' } })).cachedSteps, again.steps)
+})
+
+t.test('the image: history, diffIDs, triggers, health check, and the layers of a base', async (t) => {
+  const { build, output, engine } = await testBuilder(t)
+  const base = [
+    'FROM base',
+    'ONBUILD COPY note /note',
+    'ONBUILD RUN cat /note > /copied',
+    'HEALTHCHECK --interval=30s --start-interval=1s CMD test -e /note',
+    'ENTRYPOINT ["/bin/echo"]',
+    'CMD ["inherited"]',
+  ].join('\n')
+  await build(base, { tags: ['parent'] })
+  const context = { files: { note: 'from the child' } }
+  const { imageId } = await build('FROM parent\nRUN rm /note\nSHELL ["/bin/sh","-ec"]\nENTRYPOINT cat /copied', {
+    tags: ['child'],
+    context,
+  })
+  t.equal(await output('child'), 'from the child')
+  const inspected = (await engine.inspectImage(imageId)) as {
+    Config: object
+    RootFS: { Layers: string[] }
+  }
+  t.match(inspected.Config, {
+    Healthcheck: { Interval: 30e9, StartInterval: 1e9 },
+    Entrypoint: ['/bin/sh', '-ec', 'cat /copied'],
+  })
+  t.notOk((inspected.Config as { Cmd?: string[] }).Cmd?.length, 'a new entry point drops the command of the base')
+  t.notOk((inspected.Config as { OnBuild?: string[] }).OnBuild?.length, 'triggers are used up')
+  const history = (await engine.images.history(imageId)).map(({ createdBy }) => createdBy)
+  t.match(history.slice(0, 5), [
+    /^ENTRYPOINT \["\/bin\/sh" "-ec" "cat \/copied"\]|^ENTRYPOINT \["\/bin\/sh","-ec","cat \/copied"\]/,
+    /^SHELL \[\/bin\/sh -ec\]/,
+    /^RUN \/bin\/sh -c rm \/note # buildkit/,
+    /^RUN \/bin\/sh -c cat \/note > \/copied # buildkit/,
+    /^COPY note \/note # buildkit/,
+  ])
+  const archive = `${await import('node:os').then(({ tmpdir }) => tmpdir())}/jubako-history-${process.pid}.tar`
+  t.teardown(() => import('node:fs').then(({ rmSync }) => rmSync(archive, { force: true })))
+  const { pipeline } = await import('node:stream/promises')
+  const { createWriteStream } = await import('node:fs')
+  await pipeline(await engine.images.save(['child']), createWriteStream(archive))
+  const { tool } = await import('../helpers/processes.js')
+  const config = JSON.parse(await tool('skopeo', ['inspect', '--config', '--raw', `docker-archive:${archive}`])) as {
+    history: { empty_layer?: boolean }[]
+    rootfs: { diff_ids: string[] }
+  }
+  t.equal(config.history.filter(({ empty_layer }) => !empty_layer).length, config.rootfs.diff_ids.length)
+  t.strictSame(config.rootfs.diff_ids, inspected.RootFS.Layers)
+  // Whoever unpacks it computes every diffID anew.
+  await tool('skopeo', ['copy', '-q', `docker-archive:${archive}`, `dir:${archive}.d`])
+  t.teardown(() => import('node:fs').then(({ rmSync }) => rmSync(`${archive}.d`, { recursive: true, force: true })))
+})
+
+t.test('mounts of a step are its own: what is bound, tmpfs, privileges', async (t) => {
+  const { build, failure, output } = await testBuilder(t)
+  const context = { files: { a: 'A', '.dockerignore': 'hidden', hidden: 'h' } }
+  const text = [
+    'FROM base AS other',
+    'RUN echo there > /there',
+    'FROM base',
+    'RUN --mount=target=/ctx ls -A /ctx > /seen && ! touch /ctx/x',
+    'RUN --mount=target=/ctx,rw echo changed > /ctx/a && cp /ctx/a /changed',
+    'RUN --mount=target=/ctx cp /ctx/a /unchanged',
+    'RUN --mount=from=other,source=there,target=/one cat /one >> /seen',
+    'RUN --mount=type=tmpfs,target=/t,size=1m ! head -c 2m /dev/zero > /t/big && df -k /t | tail -1 >> /seen',
+    'RUN --mount=type=tmpfs,target=/t ls -A /t >> /seen',
+  ].join('\n')
+  await build(text, { context, tags: ['mounted'] })
+  t.match(
+    await output('mounted', 'cat', '/seen', '/changed', '/unchanged'),
+    /^\.dockerignore\na\nthere\n.* 1024 .*\nchanged\nA$/,
+  )
+  t.match(await output('mounted', 'ls', '-d', '/ctx', '/t', '/one'), /No such file/, 'nothing of the mounts stays')
+  const insecure = 'FROM base\nRUN --security=insecure grep CapEff /proc/self/status'
+  const bounding = await build(insecure, { allowInsecure: true })
+  t.notMatch(bounding.log, /00000000a80425fb/)
+  await build('FROM base\nRUN --network=none test $(wc -l < /proc/net/dev) = 3')
+  t.match((await failure('FROM base\nRUN --mount=target=/ /x')).message, /invalid mount target|mount target/)
+})

@@ -1,8 +1,9 @@
 // lanes: host
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { startRegistry } from '../fixtures/registry.js'
 import { cli, result, Terminal } from '../helpers/cli.js'
 import { testEngine } from '../helpers/engine.js'
 import { tool } from '../helpers/processes.js'
@@ -82,6 +83,16 @@ t.test('build, from the command line', async (t) => {
   t.equal(bad.code, 125)
   t.match((await jubako.run(['build', at('nowhere')])).stderr, /unable to prepare context: path ".*nowhere" not found/)
 
+  for (const [progress, pattern] of [
+    ['auto', /#\d+ \[2\/3\] COPY file \/file\n/],
+    ['plain', /#\d+ CACHED\n/],
+    ['tty', /\[\+\] Building .*FINISHED/],
+    ['quiet', /^$/],
+  ] as const) {
+    t.match((await ok(['--progress', progress, folder])).stderr, pattern, progress)
+  }
+  t.match((await jubako.run(['build', '--progress', 'loud', folder])).stderr, /invalid progress|progress/)
+
   const du = await jubako.run(['builder', 'du'])
   t.match(du.stdout, /^ID +RECLAIMABLE +SIZE +LAST ACCESSED\n[0-9a-z]{25}/)
   t.match(
@@ -89,6 +100,77 @@ t.test('build, from the command line', async (t) => {
     /Deleted build cache objects:\n[\s\S]*Total reclaimed space: /,
   )
   t.match((await jubako.run(['builder', 'du'])).stdout, /^ID +RECLAIMABLE +SIZE +LAST ACCESSED\nReclaimable:\t0B/)
+})
+
+t.test('flags that choose what is built, and where it goes', async (t) => {
+  await using registry = await startRegistry()
+  const it = await testEngine(t)
+  await it.engine.tag(it.image, 'base')
+  const jubako = cli(it)
+  const folder = mkdtempSync(join(tmpdir(), 'jubako-build-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  mkdirSync(join(folder, 'context'))
+  const write = (name: string, text: string) => writeFileSync(join(folder, name), text)
+  const context = join(folder, 'context')
+  const build = (...argv: string[]) => jubako.run(['build', ...argv])
+  const shows = async (name: string, ...command: string[]) =>
+    (await jubako.run(['run', '--rm', '--network', 'none', name, ...command])).stdout
+  write('context/a', 'a')
+  write('context/b', 'b')
+  write('context/.dockerignore', 'a\nb\n')
+  write('context/Inner', 'FROM base\nCOPY . /all\n')
+  write('context/Inner.dockerignore', 'b\n*ner*\n')
+  t.equal((await build('-t', 'inner', '-f', join(context, 'Inner'), context)).code, 0)
+  t.equal(await shows('inner', 'ls', '-A', '/all'), '.dockerignore\na\n', 'the one of its own wins')
+  write('Outer', 'FROM base\nCOPY . /all\n')
+  write('Outer.dockerignore', '# of a Dockerfile outside\na\n*ner*\n.docker*\n')
+  t.equal((await build('-t', 'outer', '-f', join(folder, 'Outer'), context)).code, 0)
+  t.equal(await shows('outer', 'ls', '-A', '/all'), 'b\n')
+
+  write(
+    'Stages',
+    'FROM base AS one\nRUN echo 1 > /one\nFROM base AS two\nRUN echo 2 > /two\nFROM one\nCOPY --from=two /two /two\n',
+  )
+  const stages = (...argv: string[]) => build('-f', join(folder, 'Stages'), '-t', 'stages', ...argv, context)
+  const first = await stages()
+  t.equal(first.code, 0, first.stderr)
+  const anew = await stages('--no-cache-filter', 'two')
+  t.match(anew.stderr, /\[one 2\/2\] RUN echo 1 > \/one\n#\d+ CACHED/)
+  t.notMatch(anew.stderr, /RUN echo 2 > \/two\n#\d+ CACHED/)
+  t.notMatch((await stages('--no-cache')).stderr, /CACHED/)
+  const target = await stages('--target', 'two')
+  t.notMatch(target.stderr, /RUN echo 1/)
+  t.match((await stages('--target', 'tow')).stderr, /target stage "tow" could not be found \(did you mean two\?\)/)
+  write('Foreign', 'FROM scratch\nARG TARGETARCH\nLABEL for=$TARGETARCH\nCOPY . /\n')
+  t.equal((await build('-f', join(folder, 'Foreign'), '-t', 'foreign', '--platform', 'linux/arm64', context)).code, 0)
+  const foreign = await jubako.run(['inspect', '-f', '{{.Architecture}} {{.Config.Labels.for}}', 'foreign'])
+  t.equal(foreign.stdout, 'arm64 arm64\n')
+
+  const tag = `${registry.address}/pushed:1`
+  const pushed = await build('-f', join(folder, 'Stages'), '--output', `type=registry,name=${tag}`, context)
+  t.equal(pushed.code, 0, pushed.stderr)
+  t.equal((await build('-f', join(folder, 'Stages'), '--push', '-t', `${registry.address}/pushed:2`, context)).code, 0)
+  const digests = await Promise.all(
+    ['1', '2'].map(async (version) => {
+      const name = `docker://${registry.address}/pushed:${version}`
+      return (JSON.parse(await tool('skopeo', ['inspect', '--tls-verify=false', name])) as { Digest: string }).Digest
+    }),
+  )
+  t.equal(digests[0], digests[1])
+
+  write('Remote', `FROM ${tag}\nRUN cat /two\n`)
+  await jubako.run(['rmi', '-f', tag])
+  const pulled = await build('-f', join(folder, 'Remote'), context)
+  t.match(pulled.stderr, /#\d+ [\d.]+ 2\n/, 'a base that is missing is fetched')
+  const other = await build('-f', join(folder, 'Outer'), '-t', tag, '--push', context)
+  t.equal(other.code, 0, other.stderr)
+  await jubako.run(['tag', 'stages', tag])
+  t.equal((await build('-f', join(folder, 'Remote'), context)).code, 0, 'the one that is here')
+  t.match(
+    (await build('--pull', '-f', join(folder, 'Remote'), context)).stderr,
+    /can't open '\/two'/,
+    'the one that is there',
+  )
 })
 
 t.test('ctrl-c ends a build with nothing left', async (t) => {

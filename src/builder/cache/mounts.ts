@@ -19,17 +19,26 @@ export interface TakenMount {
   release(): void
 }
 
-const nameOf = (id: string) => createHash('sha256').update(id).digest('hex')
+type Wanted = Pick<RunMount, 'sharing' | 'mode' | 'uid' | 'gid'>
+
+/** As BuildKit has it, whoever asks for another owner or mode gets a directory of that owner and mode. */
+function nameOf(id: string, { mode, uid, gid }: Wanted): string {
+  const owner = [mode ?? 0o755, uid ?? 0, gid ?? 0]
+  const plain = owner.join() === [0o755, 0, 0].join()
+  return createHash('sha256')
+    .update(plain ? id : `${id}\0${owner}`)
+    .digest('hex')
+}
 
 /** Plain directories below `<root>/build/mounts`, found by the hash of their id. */
 export async function takeCacheMount(
   directory: string,
   id: string,
-  mount: Pick<RunMount, 'sharing' | 'mode' | 'uid' | 'gid'>,
+  mount: Wanted,
   now: number,
   signal: AbortSignal | undefined,
 ): Promise<TakenMount> {
-  const base = join(directory, nameOf(id))
+  const base = join(directory, nameOf(id, mount))
   if (mount.sharing === 'shared') return { ...make(base, id, mount, now), release: () => {} }
   if (mount.sharing === 'locked') {
     const lock = await FileLock.acquire(`${base}.lock`, { signal })
@@ -42,12 +51,7 @@ export async function takeCacheMount(
   }
 }
 
-function make(
-  base: string,
-  id: string,
-  { mode, uid, gid }: Pick<RunMount, 'mode' | 'uid' | 'gid'>,
-  now: number,
-): { path: string; fresh: boolean } {
+function make(base: string, id: string, { mode, uid, gid }: Wanted, now: number): { path: string; fresh: boolean } {
   const path = join(base, 'data')
   const fresh = !existsSync(path)
   if (fresh) {

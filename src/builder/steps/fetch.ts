@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { closeSync, createReadStream, openSync, utimesSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type InstructionOf, parseGitReference } from '../../dockerfile/index.js'
+import { fetchRepository } from '../context.js'
 import { keyOf } from '../state.js'
 import type { Work } from '../work.js'
 import { isArchive, readStart } from './archives.js'
@@ -32,20 +33,14 @@ async function fetchOne(source: string, instruction: Copy, work: Work): Promise<
   const git = parseGitReference(source)
   const path = work.scratch.directory('fetched')
   if (git !== undefined) {
-    const commitId = await work.parts.clone(
-      { remote: git.remote, ref: git.ref, keepGitDir: keepGitDir ?? git.keepGitDir ?? false },
-      path,
-      work.signal,
-    )
+    const keeps = keepGitDir ?? git.keepGitDir ?? false
     const expected = checksum ?? git.checksum
-    if (expected !== undefined && !commitId.startsWith(expected)) {
-      throw new Error(`expected checksum to match ${expected}, got ${commitId}`)
-    }
+    const commitId = await fetchRepository(git, keeps, expected, path, work.parts, work.signal)
     return {
       path,
       names: [git.subdirectory ?? ''],
       archive: false,
-      digest: keyOf('git', commitId, git.subdirectory ?? ''),
+      digest: keyOf('git', commitId, git.subdirectory ?? '', `${keeps} ${git.submodules}`),
     }
   }
   const name = basename(new URL(source).pathname) || '__unnamed__'

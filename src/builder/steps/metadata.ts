@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { DockerfileError, expand, type Instruction } from '../../dockerfile/index.js'
 import type { StageState } from '../state.js'
 import { expandAt, type Scope } from '../variables.js'
@@ -14,7 +15,14 @@ const sorted = (keys: Iterable<string>) => Object.fromEntries([...keys].sort().m
 /** Ports and ranges of one word: `80`, `80-82/udp`. */
 function ports(word: string, fail: (message: string) => never): string[] {
   const [range = '', protocol = 'tcp'] = word.split('/')
-  const port = range.slice(range.lastIndexOf(':') + 1)
+  const at = range.lastIndexOf(':')
+  const port = range.slice(at + 1)
+  // An address and a port of the host may be there, and mean nothing.
+  const address = range
+    .slice(0, Math.max(at, 0))
+    .replace(/:?[\d-]*$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+  if (address !== '' && isIP(address) === 0) fail(`invalid IP address: ${address}`)
   const match = /^(\d+)(?:-(\d+))?$/.exec(port)
   if (match === null || !/^(tcp|udp|sctp)$/i.test(protocol)) fail(`invalid containerPort: ${word}`)
   const [first, last] = [Number(match![1]), Number(match![2] ?? match![1])]

@@ -61,6 +61,7 @@ export async function prepareMounts(
         mount.target === undefined
           ? undefined
           : absoluteTarget(mount.target, state.config.WorkingDir).replace(/(.)\/$/, '$1')
+      if (target === '/') throw new DockerfileError(`invalid mount target ${JSON.stringify(mount.target)}`, location)
       await addMount(
         { ...mount, ...(target !== undefined && { target }) },
         { mounts, env, secrets, key, releases },

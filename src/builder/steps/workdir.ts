@@ -1,17 +1,20 @@
 import { readdirSync, rmdirSync } from 'node:fs'
+import { DockerfileError, type InstructionOf } from '../../dockerfile/index.js'
 import { keyOf, type StageState } from '../state.js'
 import { TreeSession } from '../tree/session.js'
 import { append, cached, commit, draft, pathsOf, type Work } from '../work.js'
 
-/** WORKDIR: the directory is made when it is missing. */
+/** WORKDIR: the directory is made when it is missing, and belongs to USER then. */
 export async function workdirStep(
+  instruction: InstructionOf<'workdir'>,
   path: string,
   state: StageState,
   noCache: boolean,
   work: Work,
 ): Promise<{ cached: boolean }> {
   state.config.WorkingDir = path
-  const key = keyOf('workdir', state.key, path)
+  const owner = state.config.User ?? ''
+  const key = keyOf('workdir', state.key, path, ...(owner === '' ? [] : [owner]))
   const createdBy = `WORKDIR ${path}`
   const found = noCache ? undefined : await cached(work, key, state)
   if (found !== undefined) {
@@ -21,7 +24,9 @@ export async function workdirStep(
   const made = draft(work, 'workdir')
   const session = new TreeSession([], { layers: pathsOf(work, state), upper: made.upper, work: made.work })
   try {
-    await session.act({ act: 'mkdir', target: path })
+    await session.act({ act: 'mkdir', target: path, owner })
+  } catch (error) {
+    throw new DockerfileError(`WORKDIR: ${(error as Error).message}`, instruction.location, { cause: error })
   } finally {
     await session.close()
   }

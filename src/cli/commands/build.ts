@@ -75,7 +75,8 @@ function chooseProgress(flags: ParsedArgs, context: CommandContext): BuildProgre
 }
 
 function warnings({ warnings: found }: BuildResult, flags: ParsedArgs, context: CommandContext): void {
-  if (found.length === 0 || flags.bool('quiet') || flags.string('progress') === 'rawjson') return
+  const silent = ['quiet', 'rawjson'].includes(flags.string('progress') ?? '')
+  if (found.length === 0 || flags.bool('quiet') || silent) return
   context.err.line(`\n ${found.length} warning${found.length === 1 ? '' : 's'} found:`)
   for (const { rule, detail, location } of found) context.err.line(` - ${rule}: ${detail} (line ${location.line})`)
 }

@@ -113,7 +113,7 @@ export function terminalBuild(err: Pick<Output, 'text'>, size: { columns: number
   const rows = new Map<string, Row>()
   const started = Date.now()
   let drawn = 0
-  let finished = 0
+  let ended = false
   const line = (row: Row) => {
     const state = row.error ? 'ERROR' : row.cached ? 'CACHED' : ''
     const time = `${seconds((row.ended ?? Date.now()) - row.started)}s`
@@ -123,8 +123,9 @@ export function terminalBuild(err: Pick<Output, 'text'>, size: { columns: number
   }
   const draw = () => {
     const all = [...rows.values()]
-    finished = all.filter(({ ended }) => ended !== undefined).length
-    const text: string[] = [`[+] Building ${seconds(Date.now() - started)}s (${finished}/${all.length})`]
+    const finished = all.filter(({ ended }) => ended !== undefined).length
+    const head = `[+] Building ${seconds(Date.now() - started)}s (${finished}/${all.length})`
+    const text: string[] = [ended ? `${head} FINISHED` : head]
     for (const row of all) {
       text.push(line(row))
       if (row.ended === undefined) {
@@ -165,6 +166,7 @@ export function terminalBuild(err: Pick<Output, 'text'>, size: { columns: number
     },
     end: () => {
       clearInterval(timer)
+      ended = true
       draw()
     },
   }
