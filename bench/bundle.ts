@@ -1,6 +1,10 @@
 /** The container that every runtime starts: the same namespaces, mounts, masks, capabilities, seccomp and limits. */
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { release } from 'node:os'
 import { join } from 'node:path'
+import type { Capability } from '../src/oci/capabilities.js'
+import { type Comparison, seccompActions } from '../src/oci/seccomp.js'
+import { defaultSeccompRules } from '../src/oci/seccomp-default.js'
 
 /** Limits of every subject; the oracle has the same numbers. */
 export const LIMITS = { memory: 256 * 2 ** 20, memorySwap: 512 * 2 ** 20, cpus: 2, cpuShares: 512, pidsLimit: 512 }
@@ -8,14 +12,49 @@ export const LIMITS = { memory: 256 * 2 ** 20, memorySwap: 512 * 2 ** 20, cpus: 
 const CAPABILITIES = [
   ...['CHOWN', 'DAC_OVERRIDE', 'FSETID', 'FOWNER', 'MKNOD', 'NET_RAW', 'SETGID', 'SETUID', 'SETFCAP', 'SETPCAP'],
   ...['NET_BIND_SERVICE', 'SYS_CHROOT', 'KILL', 'AUDIT_WRITE'],
-].map((name) => `CAP_${name}`)
+].map((name) => `CAP_${name}` as Capability)
 
-const REFUSED = (
-  'acct add_key bpf clock_adjtime clock_settime delete_module finit_module fsconfig fsmount fsopen fspick ' +
-  'get_mempolicy init_module kcmp kexec_file_load kexec_load keyctl lookup_dcookie mbind mount mount_setattr ' +
-  'move_mount move_pages nfsservctl open_by_handle_at open_tree perf_event_open pivot_root quotactl reboot ' +
-  'request_key set_mempolicy setdomainname setns settimeofday swapoff swapon syslog umount2 unshare userfaultfd vhangup'
-).split(' ')
+const ARCHITECTURES: Record<string, string> = {
+  x86_64: 'SCMP_ARCH_X86_64',
+  i386: 'SCMP_ARCH_X86',
+  x32: 'SCMP_ARCH_X32',
+  aarch64: 'SCMP_ARCH_AARCH64',
+}
+
+const OPERATORS: Record<Comparison, string> = {
+  '!=': 'SCMP_CMP_NE',
+  '<': 'SCMP_CMP_LT',
+  '<=': 'SCMP_CMP_LE',
+  '==': 'SCMP_CMP_EQ',
+  '>=': 'SCMP_CMP_GE',
+  '>': 'SCMP_CMP_GT',
+  '&==': 'SCMP_CMP_MASKED_EQ',
+}
+
+/** The profile that jubako's containers have, as the OCI runtime specification writes it ("Seccomp"). */
+function seccomp() {
+  const host = { arch: process.arch, kernelRelease: release(), capabilities: CAPABILITIES }
+  const { archs, defaultAction, rules } = defaultSeccompRules(host)
+  const answer = (action: number) =>
+    action === seccompActions.allow
+      ? { action: 'SCMP_ACT_ALLOW' }
+      : { action: 'SCMP_ACT_ERRNO', errnoRet: action & 0xffff }
+  const { action, errnoRet } = answer(defaultAction)
+  return {
+    defaultAction: action,
+    defaultErrnoRet: errnoRet,
+    architectures: archs.map((arch) => ARCHITECTURES[arch]),
+    syscalls: rules.map(({ names, action, conditions }) => ({
+      names,
+      ...answer(action),
+      args: conditions.map(({ index, op, value, mask }) =>
+        op === '&=='
+          ? { index, value: Number(mask), valueTwo: Number(value), op: OPERATORS[op] }
+          : { index, value: Number(value), op: OPERATORS[op] },
+      ),
+    })),
+  }
+}
 
 const MASKED = ['acpi', 'kcore', 'keys', 'latency_stats', 'timer_list', 'timer_stats', 'sched_debug', 'scsi']
 const READONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger']
@@ -64,11 +103,7 @@ function configuration(rootfs: string, cgroupsPath: string) {
       namespaces: ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),
       maskedPaths: [...MASKED.map((name) => `/proc/${name}`), '/sys/firmware', '/sys/devices/virtual/powercap'],
       readonlyPaths: READONLY.map((name) => `/proc/${name}`),
-      seccomp: {
-        defaultAction: 'SCMP_ACT_ALLOW',
-        architectures: [process.arch === 'arm64' ? 'SCMP_ARCH_AARCH64' : 'SCMP_ARCH_X86_64'],
-        syscalls: [{ names: REFUSED, action: 'SCMP_ACT_ERRNO', errnoRet: 1 }],
-      },
+      seccomp: seccomp(),
     },
   }
 }
