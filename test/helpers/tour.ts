@@ -40,6 +40,10 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = {
   digest: 'sha256:[0-9a-f]{64}',
   hex: '[0-9a-f]+',
   number: '\\d+',
+  decimal: '[\\d.]+',
+  version: '[\\d.]+',
+  time: '[\\dT:.-]+Z',
+  address: '[\\d.:a-f]+',
   size: '[\\d.]+ ?[kMG]?B',
   ago: '(?:About )?\\w+ \\w+ ago',
 }

@@ -1,10 +1,12 @@
 // lanes: host
-// docs/tour.md, line by line: with jubako, and with the unmodified docker command. What is shown is what comes out.
+// docs/tour.md, line by line: with jubako, and with the unmodified docker command; docs/registry.md with jubako. What is shown is
+// what comes out.
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { command } from '../../src/cli/commands/registry-serve.js'
 import { dockerClients } from '../fixtures/docker-clients.js'
 import { busyboxImage } from '../fixtures/images.js'
 import { TAG } from '../fixtures/layout.js'
@@ -54,20 +56,25 @@ function script(steps: readonly TourStep[], translate: (command: string) => stri
   return `${lines.join('\n')}\n`
 }
 
-async function walk(t: Test, name: string, docker: string | undefined): Promise<void> {
+async function walk(t: Test, file: string, docker?: { name: string; path: string }): Promise<void> {
+  const name = docker?.name ?? 'jubako'
   const work = mkdtempSync(join(tmpdir(), 'jubako-tour-'))
   t.teardown(() => rmSync(work, { recursive: true, force: true }))
   mkdirSync(join(work, 'tour'))
   mkdirSync(join(work, 'bin'))
   writeFileSync(join(work, 'bin/jubako'), `#!/bin/sh\nexec ${JUBAKO} "$@"\n`, { mode: 0o755 })
-  if (docker !== undefined) writeFileSync(join(work, 'bin/docker'), `#!/bin/sh\nexec ${docker} "$@"\n`, { mode: 0o755 })
+  if (docker !== undefined)
+    writeFileSync(join(work, 'bin/docker'), `#!/bin/sh\nexec ${docker.path} "$@"\n`, { mode: 0o755 })
   writeFileSync(join(work, 'typist.mjs'), TYPIST.replace('process.argv[1]', 'process.argv[2]'))
   // What the tour has from Docker Hub comes from a registry of ours.
   const mirror = '127.0.0.1:5001'
   writeFileSync(join(work, 'config.json'), JSON.stringify({ 'registry-mirrors': [`http://${mirror}`] }))
 
-  const steps = readTour(readFileSync(join(CHECKOUT, 'docs/tour.md'), 'utf8'))
-  t.ok(steps.length > 50, `${steps.length} commands`)
+  mkdirSync(join(work, 'tour/node_modules'))
+  symlinkSync(CHECKOUT, join(work, 'tour/node_modules/jubako'))
+
+  const steps = readTour(readFileSync(join(CHECKOUT, 'docs', file), 'utf8'))
+  t.ok(steps.length > 30, `${steps.length} commands`)
   const translate = (command: string): string => {
     if (docker === undefined || /\bjubako registry\b/.test(command)) return command
     return command
@@ -102,6 +109,7 @@ bash ${work}/tour.sh`
           PATH: `${work}/bin:${TOOL_ENV.PATH}`,
           HOME: work,
           DOCKER_CONFIG: join(work, 'docker-config'),
+          REGISTRY_AUTH_FILE: join(work, 'auth.json'),
           DOCKER_BUILDKIT: '0',
           OTHER: join(work, 'other.sock'),
           DOCKER_HOST: `unix://${work}/docker.sock`,
@@ -131,9 +139,15 @@ bash ${work}/tour.sh`
   })
 }
 
-t.test('with jubako', (t) => walk(t, 'jubako', undefined))
+t.test('with jubako', (t) => walk(t, 'tour.md'))
 
 t.test('with docker', async (t) => {
   const client = (await dockerClients()).at(-1)!
-  await walk(t, client.name, client.path)
+  await walk(t, 'tour.md', client)
+})
+
+t.test('the page on the registry', async (t) => {
+  const text = readFileSync(join(CHECKOUT, 'docs/registry.md'), 'utf8')
+  for (const [, flag] of command.spec.flags) t.ok(text.includes(`--${flag}`), `--${flag} is explained`)
+  await walk(t, 'registry.md')
 })
