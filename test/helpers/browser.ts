@@ -1,7 +1,8 @@
 /** A headless Chromium, spoken to by its own protocol (Chrome DevTools Protocol). */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -124,11 +125,12 @@ export class Page {
     }
   }
 
+  /** Of a promise what it comes to. */
   async evaluate<T = unknown>(expression: string): Promise<T> {
     const { result, exceptionDetails } = await this.connection.send<{
       result: { value: T }
       exceptionDetails?: { exception?: { description?: string } }
-    }>('Runtime.evaluate', { expression, returnByValue: true })
+    }>('Runtime.evaluate', { expression, returnByValue: true, awaitPromise: true })
     if (exceptionDetails !== undefined) throw new Error(exceptionDetails.exception?.description ?? expression)
     return result.value
   }
@@ -139,6 +141,12 @@ export class Page {
 
   texts(selector: string): Promise<string[]> {
     return this.evaluate(`[...document.querySelectorAll(${JSON.stringify(selector)})].map((it) => it.innerText)`)
+  }
+
+  /** Has the page look as for who wants it light or dark. */
+  async colors(scheme: 'light' | 'dark'): Promise<void> {
+    const features = [{ name: 'prefers-color-scheme', value: scheme }]
+    await this.connection.send('Emulation.setEmulatedMedia', { features })
   }
 
   /** PNG. */
@@ -184,9 +192,12 @@ export class Browser {
     )
     const ended = once(child, 'close')
     t.teardown(async () => {
-      child.kill('SIGKILL')
+      // Asked to end it takes its children along; they write to the profile.
+      child.kill('SIGTERM')
+      const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
       await ended
-      rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+      clearTimeout(timer)
+      await rm(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
     })
     let said = ''
     for await (const chunk of child.stderr!) {

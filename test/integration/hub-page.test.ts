@@ -1,6 +1,7 @@
 // lanes: host
 // The registry's page in a real browser: what it shows, to whom, on a phone, and that it needs nothing else.
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { accounts, INDEX, temporary, testHub } from '../fixtures/hub.js'
@@ -110,6 +111,27 @@ t.test('on a phone, and for who listens', async (t) => {
   // Keys alone: the first one leads past the head.
   await page.key('Tab')
   t.equal(await page.evaluate('document.activeElement.textContent'), 'Skip to the content')
+})
+
+t.test('nothing that accessibility rules forbid, light or dark', async (t) => {
+  const { server } = await withImages(t)
+  const browser = await Browser.start(t)
+  const rules = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+  const page = await browser.open(`${server.url}/`, { width: 360, height: 640 })
+  for (const path of ['/', '/?repository=team%2Fapp', '/?repository=team%2Fapp&tag=all', '/?repository=none']) {
+    for (const scheme of ['light', 'dark'] as const) {
+      await page.go(server.url + path)
+      await page.colors(scheme)
+      const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
+      const found = await page.evaluate<{ passes: number; violations: string[] }>(`${rules};
+        axe.run(document, { runOnly: ${JSON.stringify(tags)} }).then(({ passes, violations }) => ({
+          passes: passes.length,
+          violations: violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')),
+        }))`)
+      t.strictSame(found.violations, [], `${path}, ${scheme}`)
+      t.ok(found.passes > 10, `${found.passes} rules had something to look at`)
+    }
+  }
 })
 
 t.test('only what the account may see', async (t) => {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 export const STYLE = `
 :root{color-scheme:light dark;--line:light-dark(#d4d4d8,#3f3f46);--soft:light-dark(#f4f4f5,#27272a);--quiet:light-dark(#52525b,#a1a1aa);--link:light-dark(#0550ae,#7cb7ff)}
 *{box-sizing:border-box}
+html{background:light-dark(#fff,#18181b);color:light-dark(#18181b,#f4f4f5)}
 body{margin:0 auto;max-width:60rem;padding:1rem;font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 a{color:var(--link)}
 a:focus-visible,[tabindex]:focus-visible{outline:3px solid var(--link);outline-offset:2px}
