@@ -21,7 +21,7 @@ struct SurveyEntry {
   char name[kSurveyName];
   DirectoryStamp record;
   DirectoryStamp run;
-  bool locked;  // somebody holds the OFD write lock on `lock` in the run directory
+  bool locked = false;  // somebody holds the OFD write lock on `lock` in the run directory
 };
 
 // Every entry of `records` with a name of kSurveyName bytes, and the directory of the same name below `runs`.

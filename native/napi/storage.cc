@@ -13,6 +13,8 @@
 #include "../lib/remove_tree.h"
 #include "../lib/survey.h"
 #include "../sys/failure.h"
+#include "../sys/fd.h"
+#include "../sys/files.h"
 #include "task.h"
 
 namespace jubako::napi {
@@ -84,6 +86,28 @@ Napi::Value survey_containers(const Napi::CallbackInfo& info) {
   found.Set("names", names);
   found.Set("values", values);
   return found;
+}
+
+// readText(path: string) -> string | number: a file of the engine's own or of the kernel's; the errno if it cannot be
+// read.
+Napi::Value read_text(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  std::string path = info[0].As<Napi::String>();
+  Fd fd(sys::open_file(path.c_str(), O_RDONLY | O_NOFOLLOW));
+  if (!fd) return Napi::Number::New(env, errno);
+  char first[8192];
+  std::string rest;
+  ssize_t n = read(fd.get(), first, sizeof first);
+  if (n < 0) return Napi::Number::New(env, errno);
+  // cgroupfs gives no sizes, and less than was asked for before the end.
+  char more[8192];
+  for (ssize_t got; (got = read(fd.get(), more, sizeof more)) != 0;) {
+    if (got < 0) return Napi::Number::New(env, errno);
+    if (rest.empty()) rest.assign(first, static_cast<size_t>(n));
+    rest.append(more, static_cast<size_t>(got));
+  }
+  if (rest.empty()) return Napi::String::New(env, first, static_cast<size_t>(n));
+  return Napi::String::New(env, rest);
 }
 
 // tryFlock(fd: number, exclusive: boolean) -> errno; 0 when the lock was taken. Does not wait.
@@ -197,6 +221,7 @@ void export_storage(Napi::Env env, Napi::Object exports) {
   exports.Set("sendFile", Napi::Function::New(env, send_file));
   exports.Set("freeBuffer", Napi::Function::New(env, free_buffer));
   exports.Set("surveyContainers", Napi::Function::New(env, survey_containers));
+  exports.Set("readText", Napi::Function::New(env, read_text));
   exports.Set("removeTree", Napi::Function::New(env, remove_tree_async));
 }
 

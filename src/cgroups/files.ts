@@ -1,5 +1,6 @@
-import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync, readdirSync, rmdirSync, writeSync } from 'node:fs'
 import { JubakoError } from '../errors/index.js'
+import { readText } from '../native/index.js'
 
 /** errno name of a failed `node:fs` call, for example `ENOENT`. */
 export const errnoOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
@@ -18,16 +19,7 @@ export function cgroupError(error: unknown, message: string, path: string, hint?
 }
 
 /** Content of a cgroup file without its last line feed; null when it, or its cgroup, does not exist. */
-export function read(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8').trimEnd()
-  } catch (error) {
-    const code = errnoOf(error)
-    // ENODEV: the cgroup was removed while its file was open.
-    if (code === 'ENOENT' || code === 'ENODEV' || code === 'ENOTDIR') return null
-    throw cgroupError(error, `cannot read ${path}`, path)
-  }
-}
+export const read = (path: string): string | null => readText(path)?.trimEnd() ?? null
 
 /**
  * One write(2) of `value`: the kernel takes one value a write.

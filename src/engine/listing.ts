@@ -1,8 +1,9 @@
+import type { Cgroup } from '../cgroups/index.js'
 import type { ContainerRecords } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
 import { mountPoint } from './inspect-mounts.js'
 import { networkEndpoints } from './inspect-network.js'
-import { isFrozen, summaryOf } from './state.js'
+import { cgroupOf, isFrozen, summaryOf } from './state.js'
 import type { ContainerSummary } from './types.js'
 
 /** A container as `GET /containers/json` tells of it. The same object comes again as long as nothing of it changed. */
@@ -17,6 +18,8 @@ export interface ContainerListing {
 interface Known {
   listing: ContainerListing
   networks: number
+  /** Of one that is up: only the kernel knows whether it is paused. */
+  cgroup: Cgroup | undefined
 }
 
 /** Listings for those who ask again and again, made anew for what has changed since. */
@@ -37,26 +40,25 @@ export class Listings {
 
   #one(records: ContainerRecords, networks: number): ContainerListing {
     const known = this.#known.get(records)
-    if (known?.networks === networks && !this.#isOther(known.listing.summary, records)) return known.listing
+    if (known?.networks === networks && !isOther(known)) return known.listing
     const listing = listingOf(this.context, records)
-    this.#known.set(records, { listing, networks })
+    const cgroup = isUp(listing.summary) ? cgroupOf(this.context, records.config) : undefined
+    this.#known.set(records, { listing, networks, cgroup })
     return listing
   }
-
-  /** Only the kernel knows whether it is paused. */
-  #isOther({ state }: Readonly<ContainerSummary>, { config }: ContainerRecords): boolean {
-    if (state !== 'running' && state !== 'paused') return false
-    return isFrozen(this.context, config) !== (state === 'paused')
-  }
 }
+
+const isUp = ({ state }: Readonly<ContainerSummary>): boolean => state === 'running' || state === 'paused'
+
+const isOther = ({ listing, cgroup }: Known): boolean =>
+  cgroup !== undefined && isFrozen(cgroup) !== (listing.summary.state === 'paused')
 
 function listingOf(context: EngineContext, records: ContainerRecords): ContainerListing {
   const { config } = records
   const summary = summaryOf(context, config, records)
-  const up = summary.state === 'running' || summary.state === 'paused'
   return {
     summary,
     mounts: config.mounts.map((mount) => mountPoint(context, mount)),
-    networks: networkEndpoints(context, config, up),
+    networks: networkEndpoints(context, config, isUp(summary)),
   }
 }

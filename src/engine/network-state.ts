@@ -1,21 +1,13 @@
 /** What is known of the networks of running containers, and what dead ones left. */
-import { readdirSync, readFileSync, rmdirSync, rmSync, unlinkSync } from 'node:fs'
+import { readdirSync, rmdirSync, rmSync, unlinkSync } from 'node:fs'
 import { randomHex } from '../native/index.js'
 import { addressesOf, type Endpoint, publishedPorts, type RunNetwork } from '../network/index.js'
-import type { ContainerConfig } from '../runtime/index.js'
+import { type ContainerConfig, readJson } from '../runtime/index.js'
 import { processStartTime, thisStartTime } from './boot.js'
 import type { EngineContext } from './context.js'
 
 export const runPath = (context: EngineContext, id: string): string => `${context.store.places.of(id).run}/network.json`
 export const portsPath = (context: EngineContext, id: string): string => `${context.store.places.of(id).run}/ports`
-
-function readJson<T>(path: string): T | undefined {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as T
-  } catch {
-    return undefined
-  }
-}
 
 /** What a started container has of networks; undefined when it has none. */
 export const runNetwork = (context: EngineContext, id: string): RunNetwork | undefined => readJson(runPath(context, id))

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { Cgroup } from '../cgroups/index.js'
 import type { ContainerConfig, ContainerMount, ContainerRecords, ExitInfo } from '../runtime/index.js'
 import { bootId } from './boot.js'
 import type { EngineContext } from './context.js'
@@ -45,16 +46,17 @@ function removalOf({ removal }: ContainerConfig): { state: ContainerState; error
   return removal.error === undefined ? { state: 'removing', error: '' } : { state: 'dead', error: removal.error }
 }
 
-/** Whether its processes stand still, or are about to. */
-export function isFrozen(context: EngineContext, config: ContainerConfig): boolean {
-  const parent = config.cgroupParent ?? context.cgroupParent
-  return context.cgroups.open(config.id, { parent }).state() !== 'thawed'
+export function cgroupOf(context: EngineContext, config: ContainerConfig): Cgroup {
+  return context.cgroups.open(config.id, { parent: config.cgroupParent ?? context.cgroupParent })
 }
+
+/** Whether its processes stand still, or are about to. */
+export const isFrozen = (cgroup: Cgroup): boolean => cgroup.state() !== 'thawed'
 
 function runningSnapshot(context: EngineContext, config: ContainerConfig): Snapshot {
   const run = context.store.runRecord(config.id)
   return {
-    state: run !== undefined && isFrozen(context, config) ? 'paused' : 'running',
+    state: run !== undefined && isFrozen(cgroupOf(context, config)) ? 'paused' : 'running',
     pid: run?.pid ?? 0,
     startedAt: run?.startedAt ?? null,
     finishedAt: null,

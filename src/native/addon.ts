@@ -28,6 +28,8 @@ export interface Addon {
   hasOpaqueMark(fd: number): boolean
   syncFileSystem(fd: number): Promise<void>
   removeTree(path: string): Promise<void>
+  /** errno when it cannot be read. */
+  readText(path: string): string | number
   /** Seven values a name. Throws a {@link NativeFailure}. */
   surveyContainers(records: string, runs: string): { names: string[]; values: Float64Array }
   sendFile(socket: number, file: number, offset: number, count: number): Promise<number>

@@ -26,6 +26,7 @@ export { type StepName, stepName, steps } from './steps.js'
 export {
   freeBuffer,
   hasOpaqueMark,
+  readText,
   removeTree,
   renameExchange,
   renameNoReplace,

@@ -37,6 +37,22 @@ export function hasOpaqueMark(fd: number): boolean {
   return addon().hasOpaqueMark(fd)
 }
 
+/**
+ * The text of a file of the engine's own or of the kernel's, never one inside a container. Faster than `node:fs` for small
+ * files, and most of all for those that are not there.
+ *
+ * @returns undefined when there is no such file, or what it was about has gone (`ENODEV` of a cgroup)
+ * @throws JubakoError ERR_JUBAKO_SYSTEM
+ */
+export function readText(path: string): string | undefined {
+  const text = addon().readText(path)
+  if (typeof text === 'string') return text
+  if (GONE.includes(text)) return undefined
+  throw nativeError({ errno: text, op: 0, syscall: 'read', path, detail: 0 }, 'cannot read a file')
+}
+
+const GONE = (['ENOENT', 'ENOTDIR', 'ENODEV'] as const).map(errnoNumber)
+
 /** Writes everything of a file system to its disk (`syncfs(2)`). `path` is any directory on it. */
 export async function syncFileSystem(path: string): Promise<void> {
   const fd = openSync(path, 'r')

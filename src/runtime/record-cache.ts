@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { type DirectoryStamp, type SurveyEntry, surveyContainers } from '../native/index.js'
 import type { ContainerConfig } from './config.js'
 import type { ExitInfo } from './connection.js'
 import type { Places } from './paths.js'
+import { readJson } from './read-json.js'
 
 /**
  * What the files of one container's directories say. Shared between callers: nobody changes it. The same object comes
@@ -48,9 +49,9 @@ export class RecordCache {
 
   #read({ id, locked }: SurveyEntry): ContainerRecords | undefined {
     const { config, exit, started } = this.places.of(id)
-    const found = read<ContainerConfig>(config)
+    const found = readJson<ContainerConfig>(config)
     if (found === undefined) return undefined
-    return { config: found, exit: read<ExitInfo>(exit), started: existsSync(started), running: locked }
+    return { config: found, exit: readJson<ExitInfo>(exit), started: existsSync(started), running: locked }
   }
 }
 
@@ -62,13 +63,3 @@ const isSameStamp = (a: DirectoryStamp, b: DirectoryStamp): boolean =>
 
 const isBefore = ({ seconds, nanoseconds }: DirectoryStamp, time: number): boolean =>
   seconds * 1000 + nanoseconds / 1e6 < time
-
-/** What is not there is the usual case: an error for it would cost more than the question. */
-function read<T>(path: string): T | undefined {
-  if (!existsSync(path)) return undefined
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as T
-  } catch {
-    return undefined
-  }
-}

@@ -1,19 +1,11 @@
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { JubakoError } from '../errors/index.js'
 import { isLocked, removeTree } from '../native/index.js'
 import type { ContainerConfig } from './config.js'
 import type { ExitInfo } from './connection.js'
 import { NameStore } from './names.js'
 import type { Places } from './paths.js'
+import { readJson } from './read-json.js'
 import { type ContainerRecords, RecordCache } from './record-cache.js'
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
@@ -136,14 +128,7 @@ export class ContainerStore {
   }
 
   load(id: string): ContainerConfig | undefined {
-    const path = this.places.of(id).config
-    try {
-      return JSON.parse(readFileSync(path, 'utf8')) as ContainerConfig
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
-      if (error instanceof SyntaxError) return undefined
-      throw error
-    }
+    return readJson<ContainerConfig>(this.places.of(id).config)
   }
 
   ids(): string[] {
@@ -192,9 +177,7 @@ export class ContainerStore {
   }
 
   exitRecord(id: string): ExitInfo | undefined {
-    const { exit } = this.places.of(id)
-    // Most that are asked about run: an exception costs more than another call.
-    return existsSync(exit) ? readJson<ExitInfo>(exit) : undefined
+    return readJson<ExitInfo>(this.places.of(id).exit)
   }
 
   /** True when its last run has ended but its supervisor still cleans up. */
@@ -285,13 +268,5 @@ export class ContainerStore {
       if (claimed.has(id) || existsSync(this.places.of(id).config)) continue
       await removeTree(this.places.of(id).directory)
     }
-  }
-}
-
-export function readJson<T>(path: string): T | undefined {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as T
-  } catch {
-    return undefined
   }
 }
