@@ -72,10 +72,11 @@ const RULES: Readonly<Record<string, Rule>> = {
     const test = nameTest(value)
     return ({ name }) => test(name)
   },
-  network:
-    (value) =>
-    ({ networks }) =>
-      networks.includes(value),
+  network: async (value, _all, engine) => {
+    const same = value === '' ? [] : (await engine.networks.list()).filter(({ id }) => id.startsWith(value))
+    const named = new Set([value, ...same.map(({ name }) => name)])
+    return ({ networks }) => networks.some((name) => named.has(name))
+  },
   publish: (value) => portTest(value, ({ hostPort }) => hostPort !== undefined),
   since: async (value, all, engine) => {
     const at = await createdAt(value, all, engine)

@@ -40,6 +40,12 @@ export class CodedError extends Error {
   }
 }
 
+/** A container's command could not be set up where nobody waits for its exit code: the command itself failed. */
+export function failureOf(error: unknown): unknown {
+  if (!isJubakoError(error)) return error
+  return Object.assign(new CodedError(error.message, EXIT.failure, { cause: error }), { hint: error.hint })
+}
+
 /** The command line itself is wrong. `message` names the flag or argument; `help` is the command to ask for help. */
 export class UsageError extends CodedError {
   constructor(

@@ -5,6 +5,7 @@ import { formatReference, type ContainerConfig as ImageOptions, parseReference, 
 import type { ContainerConfig } from '../runtime/index.js'
 import { applyChanges } from './changes.js'
 import type { EngineContext } from './context.js'
+import { cgroupOf, freeze, thaw } from './freezing.js'
 import { healthcheck } from './inspect.js'
 import { defaultPath } from './merge.js'
 import type { CommitOptions, CommittedImage } from './snapshot-types.js'
@@ -71,14 +72,13 @@ async function standingStill<T>(
   wanted: boolean,
   act: () => Promise<T>,
 ): Promise<T> {
-  const cgroup = context.cgroups.open(config.id, { parent: config.cgroupParent ?? context.cgroupParent })
-  // One that is paused already stays so.
-  if (!wanted || cgroup.state() !== 'thawed') return act()
-  await cgroup.freeze()
+  const cgroup = cgroupOf(context, config)
+  // One that is paused already stays so; one between two lives stands still by itself.
+  if (!wanted || cgroup.state() !== 'thawed' || !(await freeze(cgroup))) return act()
   try {
     return await act()
   } finally {
-    await cgroup.thaw()
+    await thaw(cgroup)
   }
 }
 

@@ -21,6 +21,7 @@ import type { EngineContext } from './context.js'
 import { changesOf } from './diff.js'
 import { execIn } from './exec.js'
 import { execsOf } from './execs.js'
+import { cgroupOf, freeze, thaw } from './freezing.js'
 import { inspectContainer } from './inspect.js'
 import type { Launch } from './launch.js'
 import { followSignal, selectLog } from './logs.js'
@@ -197,15 +198,13 @@ export class ContainerHandle implements Container {
   async pause(): Promise<void> {
     const { state } = snapshotOf(this.context, this.config)
     if (state === 'paused') throw stateError(`Container ${this.id} is already paused`)
-    if (state !== 'running') throw notRunning(this.config)
-    await this.#cgroup.freeze()
+    if (state !== 'running' || !(await freeze(this.#cgroup))) throw notRunning(this.config, state)
     this.#event('pause')
   }
 
   async unpause(): Promise<void> {
     const { state } = snapshotOf(this.context, this.config)
-    if (state !== 'paused') throw stateError(`Container ${this.id} is not paused`)
-    await this.#cgroup.thaw()
+    if (state !== 'paused' || !(await thaw(this.#cgroup))) throw stateError(`Container ${this.id} is not paused`)
     this.#event('unpause')
   }
 
@@ -293,7 +292,7 @@ export class ContainerHandle implements Container {
 
   async top(psArguments: readonly string[] = []): Promise<ProcessTable> {
     const { state } = snapshotOf(this.context, this.config)
-    if (state !== 'running' && state !== 'paused') throw notRunning(this.config)
+    if (state !== 'running' && state !== 'paused') throw notRunning(this.config, state)
     const table = await processTable(this.#cgroup.processes(), psArguments)
     this.#event('top')
     return table
@@ -353,8 +352,9 @@ export class ContainerHandle implements Container {
     await this.#finished()
     if (store.isRunning(this.id)) {
       if (!options.force) {
-        const paused = snapshotOf(this.context, this.config).state === 'paused'
-        const [state, remedy] = paused ? ['paused', 'unpause and then stop'] : ['running', 'stop']
+        const { state: now } = snapshotOf(this.context, this.config)
+        const state = now === 'paused' || now === 'restarting' ? now : 'running'
+        const remedy = state === 'paused' ? 'unpause and then stop' : 'stop'
         throw new JubakoError(
           'ERR_JUBAKO_CONFLICT',
           `cannot remove container "${this.name}": container is ${state}: ${remedy} the container before removing or force remove`,
@@ -429,7 +429,7 @@ export class ContainerHandle implements Container {
   }
 
   get #cgroup() {
-    return this.context.cgroups.open(this.id, { parent: this.config.cgroupParent ?? this.context.cgroupParent })
+    return cgroupOf(this.context, this.config)
   }
 }
 

@@ -4,10 +4,12 @@ import { invalidArgument, isJubakoError, JubakoError } from '../errors/index.js'
 import { type ContainerConfig, planExec, requests, type Supervised, startSupervised } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
 import { recordText } from './execs.js'
+import { cgroupOf } from './freezing.js'
 import { readHost } from './host.js'
 import { newId } from './merge.js'
 import { signalName, signalNumber } from './signals.js'
 import { attachMask, supervisedStreams } from './start.js'
+import { notRunning } from './stop.js'
 import type { ExecOptions, ExecProcess, ExitStatus } from './types.js'
 
 function environment(config: ContainerConfig, options: ExecOptions): string[] {
@@ -30,20 +32,15 @@ export async function execIn(
   options: ExecOptions,
 ): Promise<ExecProcess> {
   if (command.length === 0 || command[0] === '') throw invalidArgument('no command specified')
-  options.signal?.throwIfAborted()
-  const parent = config.cgroupParent ?? context.cgroupParent
-  const cgroup = context.cgroups.open(config.id, { parent })
-  if (!context.store.isRunning(config.id)) {
-    throw new JubakoError('ERR_JUBAKO_STATE', `container ${config.id} is not running`, {
-      hint: `start it with: jubako start ${config.name}`,
+  if (options.workdir && !options.workdir.startsWith('/')) {
+    throw invalidArgument(`the working directory '${options.workdir}' is invalid, it needs to be an absolute path`, {
+      step: 'workdir',
     })
   }
-  if (context.store.exitRecord(config.id)?.restarting === true) {
-    throw new JubakoError(
-      'ERR_JUBAKO_STATE',
-      `Container ${config.id} is restarting, wait until the container is running`,
-    )
-  }
+  options.signal?.throwIfAborted()
+  const cgroup = cgroupOf(context, config)
+  if (!context.store.isRunning(config.id)) throw notRunning(config)
+  if (context.store.exitRecord(config.id)?.restarting === true) throw notRunning(config, 'restarting')
   if (cgroup.state() !== 'thawed') {
     throw new JubakoError('ERR_JUBAKO_STATE', `Container ${config.id} is paused, unpause the container before exec`, {
       hint: `jubako unpause ${config.name}`,

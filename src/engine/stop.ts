@@ -1,25 +1,35 @@
 import { JubakoError } from '../errors/index.js'
 import { type ContainerConfig, request, requests } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
+import { cgroupOf, thaw } from './freezing.js'
 import { signalNumber } from './signals.js'
 import { snapshotOf } from './state.js'
-import type { StopOptions } from './types.js'
+import type { ContainerState, StopOptions } from './types.js'
 
 const ESRCH = 3
 const SIGKILL = 9
 
-export function notRunning(config: ContainerConfig): JubakoError {
+/** Docker's words for what needs a running container. */
+export function notRunning(config: ContainerConfig, state?: ContainerState): JubakoError {
+  if (state === 'restarting') {
+    return new JubakoError(
+      'ERR_JUBAKO_STATE',
+      `Container ${config.id} is restarting, wait until the container is running`,
+    )
+  }
   return new JubakoError('ERR_JUBAKO_STATE', `container ${config.id} is not running`, {
     hint: `start it with: jubako start ${config.name}`,
   })
 }
 
-const cgroupOf = (context: EngineContext, config: ContainerConfig) =>
-  context.cgroups.open(config.id, { parent: config.cgroupParent ?? context.cgroupParent })
+/** A frozen process takes a signal only when it runs again. */
+async function wake(context: EngineContext, config: ContainerConfig): Promise<void> {
+  if (await thaw(cgroupOf(context, config))) context.events.container(config, 'unpause')
+}
 
 /**
  * Sends a signal to a running container's first process. As Docker has it, SIGKILL and the stop signal (any signal, if it
- * has no stop signal of its own) also mean that no restart policy starts it again.
+ * has no stop signal of its own) also mean that no restart policy starts it again, and wake one that is paused.
  */
 export async function killContainer(
   context: EngineContext,
@@ -43,6 +53,7 @@ export async function killContainer(
       syscall: 'pidfd_send_signal',
     })
   }
+  if (final) await wake(context, config)
   return number
 }
 
@@ -76,15 +87,13 @@ export async function stopContainer(
 ): Promise<void> {
   const signal = signalNumber(options.signal ?? config.stopSignal)
   const timeout = options.timeout ?? config.stopTimeout
-  const cgroup = cgroupOf(context, config)
   context.store.markStopped(config.id)
   const over = ended()
   const running = snapshotOf(context, config).state !== 'restarting'
   // Told before it is done: else the supervisor could tell of the end first.
   if (running) sent(signal)
   if (!(await order(context, config, signal))) return
-  // A frozen process takes a signal only when it runs again.
-  if (cgroup.state() !== 'thawed') await cgroup.thaw()
+  await wake(context, config)
   let timer: NodeJS.Timeout | undefined
   if (timeout >= 0) {
     timer = setTimeout(() => {
@@ -105,9 +114,8 @@ export async function killForGood(
   config: ContainerConfig,
   ended: () => Promise<unknown>,
 ): Promise<void> {
-  const cgroup = cgroupOf(context, config)
   const over = ended()
   if (!(await order(context, config, SIGKILL))) return
-  if (cgroup.exists() && cgroup.state() !== 'thawed') await cgroup.thaw()
+  await wake(context, config)
   await over
 }

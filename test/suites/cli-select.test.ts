@@ -50,6 +50,12 @@ const engine = {
     if (found === undefined) throw new Error(`No such container: ${name}`)
     return found
   },
+  networks: {
+    list: async () => [
+      { id: 'a1b2', name: 'host' },
+      { id: 'a1c3', name: 'none' },
+    ],
+  },
 }
 
 t.test('containers', async (t) => {
@@ -58,6 +64,10 @@ t.test('containers', async (t) => {
   const cases: [filters: string[], names: string][] = [
     [[], 'web-1 web-2 db'],
     [['name=web'], 'web-1 web-2'],
+    [['network=a1b'], 'db'],
+    [['network=a1'], 'web-1 web-2 db'],
+    [['network=none'], 'web-1 web-2'],
+    [['network=b'], ''],
     [['name=^web-1$'], 'web-1'],
     [['name=^/web-1$'], 'web-1'],
     [['name=web-[2'], ''],

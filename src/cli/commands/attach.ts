@@ -30,6 +30,9 @@ export const command: Command = {
     const refusal = REFUSALS[state] ?? (state === 'running' ? undefined : REFUSALS.exited)
     if (refusal !== undefined) throw new CodedError(refusal, EXIT.failure)
     const { tty } = await container.settings()
+    if (tty && !flags.bool('no-stdin') && !process.stdin.isTTY) {
+      throw new CodedError('the input device is not a TTY', EXIT.failure)
+    }
     const attachment = await container.attach({ stdin: !flags.bool('no-stdin') })
     if (tty) await redraw(container)
     const detached = await runSession(

@@ -1,5 +1,5 @@
 import type { Command } from '../command.js'
-import { CodedError, EXIT } from '../exit-codes.js'
+import { CodedError, EXIT, failureOf } from '../exit-codes.js'
 import { environment } from '../flags/create-options.js'
 import { detachKeysFlag } from '../flags/detach-keys.js'
 import { runSession } from '../io/session.js'
@@ -44,7 +44,7 @@ export const command: Command = {
     const env = environment(flags)
     const user = flags.string('user')
     const workdir = flags.string('workdir')
-    const process_ = await container.exec(argv, {
+    const starting = container.exec(argv, {
       tty,
       stdin: stdin && !detached,
       detached,
@@ -56,7 +56,13 @@ export const command: Command = {
       ...(workdir !== undefined && { workdir }),
       ...(tty && terminalSize()),
     })
-    if (detached) return EXIT.ok
+    if (detached) {
+      await starting.catch((error: unknown) => {
+        throw failureOf(error)
+      })
+      return EXIT.ok
+    }
+    const process_ = await starting
     const left = await runSession(
       process_,
       { tty, signalProxy: true, detachKeys: flags.value<number[]>('detach-keys') },

@@ -37,7 +37,7 @@ export const command: Command = {
     }
     const [number, protocol = 'tcp'] = wanted.split('/')
     if (!/^\d+$/.test(number!) || Number(number) > 65535) {
-      throw new CodedError(`Error: invalid port: ${wanted}`, EXIT.failure)
+      throw new CodedError(`invalid port (${number}): must be a number up to 65535`, EXIT.failure)
     }
     const bindings = ports[`${Number(number)}/${protocol}`] ?? []
     if (bindings.length === 0) throw new CodedError(`No public port '${wanted}' published for ${name}`, EXIT.failure)

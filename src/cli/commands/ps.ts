@@ -39,7 +39,10 @@ export const command: Command = {
     const list = last > 0 ? shown.slice(0, last) : shown
     const truncate = !flags.bool('no-trunc')
     const format = flags.string('format')
-    if (flags.bool('quiet') && format === undefined) {
+    if (flags.bool('quiet')) {
+      if (format !== undefined) {
+        context.err.line('WARNING: Ignoring custom format, because both --format and --quiet are set.')
+      }
       for (const { id } of list) context.out.line(truncate ? shortId(id) : id)
       return EXIT.ok
     }

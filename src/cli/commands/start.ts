@@ -1,5 +1,5 @@
 import { type Command, forEach } from '../command.js'
-import { CodedError, EXIT } from '../exit-codes.js'
+import { CodedError, EXIT, failureOf } from '../exit-codes.js'
 import { detachKeysFlag } from '../flags/detach-keys.js'
 import { redraw, runSession } from '../io/session.js'
 import { terminalSize } from '../io/terminal.js'
@@ -36,7 +36,11 @@ export const command: Command = {
     const container = await engine.container(flags.args[0]!)
     const { tty } = await container.settings()
     const { state } = await container.summary()
-    await container.start({ attach: { stdin: flags.bool('interactive') }, ...(tty && terminalSize()) })
+    try {
+      await container.start({ attach: { stdin: flags.bool('interactive') }, ...(tty && terminalSize()) })
+    } catch (error) {
+      throw failureOf(error)
+    }
     if (tty && state === 'running') await redraw(container)
     const detached = await runSession(
       {

@@ -123,7 +123,7 @@ function composed(flags: ParsedArgs): CreateOptions {
   const restart = flags.value<RestartPolicy>('restart')
   if (restart !== undefined) {
     if (flags.bool('rm') && restart.policy !== 'no') {
-      throw new UsageError('conflicting options: cannot specify both --restart and --rm', 'run', EXIT.engine)
+      throw new UsageError('conflicting options: cannot specify both --restart and --rm', flags.command, EXIT.engine)
     }
     options.restart = restart
   }

@@ -9,10 +9,9 @@ const TIMES = [
   ['health-start-interval', 'startInterval'],
 ] as const
 
-const refuse = (text: string): UsageError => new UsageError(text, 'run', EXIT.engine)
-
 /** `--health-*` and `--no-healthcheck`; undefined without any. */
 export function healthOptions(flags: ParsedArgs): HealthOptions | undefined {
+  const refuse = (text: string): UsageError => new UsageError(text, flags.command, EXIT.engine)
   const options: HealthOptions = {}
   const line = flags.string('health-cmd')
   if (line !== undefined && line !== '') options.test = ['CMD-SHELL', line]

@@ -10,6 +10,9 @@ import { FLAG_TYPES } from './types.js'
 
 /** Values of the flags that were given, and the positional arguments. */
 export class ParsedArgs {
+  /** @param command whose flags they are, as `--help` names it */
+  constructor(readonly command: string) {}
+
   /** True after `--help`: nothing else was looked at. */
   help = false
   readonly args: string[] = []
@@ -65,9 +68,10 @@ export function parseFlags(spec: CommandSpec, argv: readonly string[]): ParsedAr
 class Parser {
   readonly #long = new Map<string, FlagRow>()
   readonly #short = new Map<string, FlagRow>()
-  readonly #out = new ParsedArgs()
+  readonly #out: ParsedArgs
 
   constructor(readonly spec: CommandSpec) {
+    this.#out = new ParsedArgs(spec.name)
     for (const row of spec.flags) {
       this.#long.set(row[1], row)
       if (row[0] !== '') this.#short.set(row[0], row)

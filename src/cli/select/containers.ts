@@ -6,6 +6,7 @@ import { isTrue } from './filter-values.js'
 interface Lookup {
   inspectImage(nameOrId: string): Promise<Record<string, unknown>>
   container(nameOrId: string): Promise<{ id: string }>
+  networks: { list(): Promise<{ id: string; name: string }[]> }
 }
 
 type Test = (container: ContainerSummary) => boolean
@@ -78,7 +79,12 @@ const rules: Readonly<Record<string, Rule>> = {
     const at = await createdAt(value, all, engine)
     return (container) => container.createdAt > at
   },
-  network: (value) => (container) => container.networks.includes(value),
+  network: async (value, _all, engine) => {
+    // A name, or the beginning of an ID.
+    const same = value === '' ? [] : (await engine.networks.list()).filter(({ id }) => id.startsWith(value))
+    const named = new Set([value, ...same.map(({ name }) => name)])
+    return ({ networks }) => networks.some((name) => named.has(name))
+  },
   volume: (value) => (container) => container.mounts.includes(value) || container.mountTargets.includes(value),
   health: (value) => {
     if (!healths.has(value))
