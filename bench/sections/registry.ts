@@ -50,7 +50,7 @@ async function serve(words: readonly string[]): Promise<Registry> {
 
 async function serveDocker(): Promise<Registry | AbsentPeer> {
   if (!run(['docker-registry', '--version']).ok) return { name: 'docker-registry', reason: 'not installed' }
-  const { address, pid, close } = await startRegistry()
+  const { address, pid, close } = await startRegistry({ program: 'docker-registry' })
   return { name: 'docker-registry', port: Number(address.split(':')[1]), pid, close }
 }
 

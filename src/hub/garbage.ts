@@ -60,8 +60,8 @@ async function unlink({ repositories, documents }: GarbageParts, graceMs: number
 
 async function blobsOf(documents: Documents, digest: Digest): Promise<Digest[]> {
   try {
-    const { config, layers } = parseDocument(await documents.read(digest))
-    return [...(config === undefined ? [] : digestsOf([config])), ...digestsOf(layers)]
+    const { config, layers, manifests } = parseDocument(await documents.read(digest))
+    return [...(config === undefined ? [] : digestsOf([config])), ...digestsOf(layers), ...digestsOf(manifests)]
   } catch {
     // A power cut between a link and its document: it names nothing.
     return []

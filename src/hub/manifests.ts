@@ -92,7 +92,11 @@ export async function putManifest(
     }
   }
   for (const child of digestsOf(document.manifests)) {
-    if (!store.has(child) || (await repositories.manifest(name, child)) === undefined) {
+    // A cache of builds is an index of layers.
+    const here =
+      store.has(child) &&
+      ((await repositories.manifest(name, child)) !== undefined || (await repositories.hasBlob(name, child)))
+    if (!here) {
       throw new HubError('MANIFEST_BLOB_UNKNOWN', `manifest unknown to registry: ${child}`)
     }
   }

@@ -131,8 +131,8 @@ export class UpstreamCache {
   /** Sizes are in manifests only. */
   async #descriptor(name: string, digest: Digest): Promise<Descriptor | undefined> {
     for (const manifest of await this.parts.repositories.manifests(name)) {
-      const { config, layers } = parseDocument(await this.parts.documents.read(manifest.digest))
-      for (const it of [config, ...(Array.isArray(layers) ? layers : [])] as Partial<Descriptor>[]) {
+      const { config, layers, manifests } = parseDocument(await this.parts.documents.read(manifest.digest))
+      for (const it of [config, layers, manifests].flat() as (Partial<Descriptor> | undefined)[]) {
         if (it?.digest === digest && typeof it.size === 'number') {
           return { mediaType: 'application/octet-stream', digest, size: it.size }
         }

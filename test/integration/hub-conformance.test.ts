@@ -195,6 +195,10 @@ t.test('push of manifests', async (t) => {
     image,
     index,
     'without layers': await manifest(NAME, 'bare', { config: EMPTY, layers: [] }),
+    'an index of layers, as caches of builds are': await manifest(NAME, 'cache', {
+      mediaType: INDEX,
+      manifests: [layer, EMPTY],
+    }),
     'nested index': await manifest(NAME, 'nested', { mediaType: INDEX, manifests: [item(index, INDEX)] }),
     'empty index': await manifest(NAME, 'empty', { mediaType: INDEX, manifests: [] }),
     artifact: await manifest(NAME, 'artifact', { artifactType: 'application/x', config: EMPTY, layers: [layer] }),
@@ -373,4 +377,18 @@ t.test('content management', async (t) => {
   await refused(t, await call('DELETE', at('manifests/none', 'no/where')), 404, 'MANIFEST_UNKNOWN')
   await refused(t, await call('DELETE', at('blobs/sha256:no')), 400, 'DIGEST_INVALID')
   t.match((await (await call('GET', '/v2/_catalog')).json()) as object, { repositories: [NAME] })
+  for (const path of [
+    '/v2/',
+    '/v2/_catalog',
+    at('tags/list'),
+    at(`referrers/${layer.digest}`),
+    '/healthz',
+    '/metrics',
+    '/',
+  ]) {
+    const [head, got] = [await call('HEAD', path), await call('GET', path)]
+    t.equal(head.status, 200, `HEAD ${path}`)
+    t.equal(head.headers.get('content-type'), got.headers.get('content-type'))
+    t.equal(await head.text(), '')
+  }
 })

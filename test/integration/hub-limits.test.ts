@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { RegistryOptions } from '../../src/hub/index.js'
 import { digestOf } from '../../src/oci/index.js'
-import { temporary, testHub } from '../fixtures/hub.js'
+import { INDEX, temporary, testHub } from '../fixtures/hub.js'
 import { JUBAKO } from '../helpers/cli.js'
 
 interface Process {
@@ -232,6 +232,8 @@ t.test('uploads in flight, quota, and garbage', async (t) => {
   const config = await blob('a', '{}')
   const image = await manifest('a', 'v1', { config, layers: [kept] })
   t.equal(image.put.status, 201)
+  const cached = await blob('a', 'a layer that only an index names')
+  t.equal((await manifest('a', 'cache', { mediaType: INDEX, manifests: [cached] })).put.status, 201)
   const loose = await blob('a', randomBytes(40_000))
   const more = randomBytes(30_000)
   t.strictSame(await code(await call('POST', `/v2/a/blobs/uploads/?digest=${digestOf(more)}`, more)), [403, 'DENIED'])
@@ -261,7 +263,7 @@ t.test('uploads in flight, quota, and garbage', async (t) => {
   t.ok(collected.blobs >= 1 && collected.bytes >= 40_000, JSON.stringify(collected))
   t.equal(collected.uploads, 1)
   t.equal((await again.call('HEAD', `/v2/a/blobs/${loose.digest}`)).status, 404)
-  t.equal((await again.call('HEAD', `/v2/a/blobs/${kept.digest}`)).status, 200)
+  for (const { digest } of [kept, cached]) t.equal((await again.call('HEAD', `/v2/a/blobs/${digest}`)).status, 200)
   t.equal(
     (await again.call('POST', `/v2/a/blobs/uploads/?digest=${digestOf(more)}`, more)).status,
     201,

@@ -15,7 +15,7 @@ interface Manifest {
 
 t.test('what was pulled once is served when the other one is down', async (t) => {
   const image = await busyboxImage()
-  const upstream = await startRegistry({ password: true })
+  const upstream = await startRegistry({ program: 'docker-registry', password: true })
   t.teardown(() => upstream.close())
   await upstream.push(image, 'team/app', '1')
   await upstream.push(image, 'team/app', '2')

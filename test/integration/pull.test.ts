@@ -12,7 +12,7 @@ import { testStore } from '../helpers/image-store.js'
 import { makeImage } from '../helpers/oci-image.js'
 
 t.test('an image from a real registry', async (t) => {
-  const registry = await startRegistry()
+  const registry = await startRegistry({ program: 'docker-registry' })
   t.teardown(() => registry.close())
   const reference = await registry.push(await busyboxImage())
   const { root, store, unpacker } = testStore(t)
@@ -41,7 +41,7 @@ t.test('an image from a real registry', async (t) => {
 })
 
 t.test('many layers, side by side', async (t) => {
-  const registry = await startRegistry()
+  const registry = await startRegistry({ program: 'docker-registry' })
   t.teardown(() => registry.close())
   const reference = await registry.push(await layeredImage(20))
   const { store } = testStore(t)
@@ -55,7 +55,7 @@ t.test('many layers, side by side', async (t) => {
 })
 
 t.test('a registry with https and a certificate nobody knows', async (t) => {
-  const registry = await startRegistry({ tls: true })
+  const registry = await startRegistry({ program: 'docker-registry', tls: true })
   t.teardown(() => registry.close())
   const reference = await registry.push(await busyboxImage())
   const { store } = testStore(t)

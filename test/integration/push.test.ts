@@ -17,7 +17,7 @@ const image = makeImage({ layers: [[{ name: 'a', data: '1' }], [{ name: 'b', dat
 const elsewhere = makeImage({ layers: [[{ name: 'a', data: '3' }]], architecture: 's390x' })
 
 t.test('a real registry', async (t) => {
-  const registry = await startRegistry()
+  const registry = await startRegistry({ program: 'docker-registry' })
   t.teardown(() => registry.close())
   const source = await registry.push(await layeredImage(20))
   const { root, store, unpacker } = testStore(t)
@@ -41,7 +41,7 @@ t.test('a real registry', async (t) => {
   const seen = JSON.parse(await tool('skopeo', ['inspect', '--tls-verify=false', `docker://${other}`]))
   t.equal(seen.Digest, pulled.digest)
 
-  const fresh = await startRegistry()
+  const fresh = await startRegistry({ program: 'docker-registry' })
   t.teardown(() => fresh.close())
   for (const tag of ['one', 'two']) await store.tag(source, `${fresh.address}/tool:${tag}`)
   const all = await store.push(`${fresh.address}/tool`, { allTags: true, onProgress })

@@ -40,7 +40,7 @@ t.test('unpacking by tar gives the layers their contents', async (t) => {
 })
 
 t.test('a registry over http is filled and emptied', async (t) => {
-  const registry = await startRegistry()
+  const registry = await startRegistry({ program: 'docker-registry' })
   t.teardown(() => registry.close())
   const reference = await registry.push(await busyboxImage(), 'some/where', 'v1')
   t.equal(reference, `${registry.address}/some/where:v1`)
@@ -48,7 +48,7 @@ t.test('a registry over http is filled and emptied', async (t) => {
 })
 
 t.test('a registry over https has a certificate that can be trusted', async (t) => {
-  const registry = await startRegistry({ tls: true })
+  const registry = await startRegistry({ program: 'docker-registry', tls: true })
   t.teardown(() => registry.close())
   await registry.push(await busyboxImage(), 'x')
   const ca = readFileSync(registry.certificate ?? '')
