@@ -33,7 +33,7 @@ async function greeter(t: Test) {
 }
 
 async function registryFor(t: Test, options: RegistryOptions = {}) {
-  const registry = await startRegistry(options)
+  const registry = await startRegistry({ program: 'docker-registry', ...options })
   t.teardown(() => registry.close())
   return registry
 }

@@ -67,7 +67,7 @@ t.test('a real registry', async (t) => {
 })
 
 t.test('a registry with passwords and https', async (t) => {
-  const registry = await startRegistry({ password: true, tls: true })
+  const registry = await startRegistry({ program: 'docker-registry', password: true, tls: true })
   t.teardown(() => registry.close())
   const name = `${registry.address}/team/tool:1`
   const { store } = testStore(t)
