@@ -1,17 +1,19 @@
 // lanes: host
 // docs/tour.md, line by line: with jubako, and with the unmodified docker command; docs/registry.md with jubako. What is shown is
-// what comes out.
+// what comes out. The README's programs run as they are.
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { transform } from 'esbuild'
 import t, { type Test } from 'tap'
 import { command } from '../../src/cli/commands/registry-serve.js'
 import { dockerClients } from '../fixtures/docker-clients.js'
 import { busyboxImage } from '../fixtures/images.js'
 import { TAG } from '../fixtures/layout.js'
 import { CHECKOUT } from '../helpers/checkout.js'
-import { TOOL_ENV } from '../helpers/processes.js'
+import { testEngine } from '../helpers/engine.js'
+import { TOOL_ENV, tool } from '../helpers/processes.js'
 import { matches, readTour, type TourStep } from '../helpers/tour.js'
 
 const JUBAKO = join(CHECKOUT, 'bin/jubako')
@@ -150,4 +152,24 @@ t.test('the page on the registry', async (t) => {
   const text = readFileSync(join(CHECKOUT, 'docs/registry.md'), 'utf8')
   for (const [, flag] of command.spec.flags) t.ok(text.includes(`--${flag}`), `--${flag} is explained`)
   await walk(t, 'registry.md')
+})
+
+t.test('the programs of the README', async (t) => {
+  const { engine, root, runRoot, image } = await testEngine(t)
+  await engine.tag(image, 'debian:12')
+  const work = mkdtempSync(join(tmpdir(), 'jubako-readme-'))
+  t.teardown(() => rmSync(work, { recursive: true, force: true }))
+  mkdirSync(join(work, 'node_modules'))
+  symlinkSync(CHECKOUT, join(work, 'node_modules/jubako'))
+  const text = readFileSync(join(CHECKOUT, 'README.md'), 'utf8')
+  const programs = [...text.matchAll(/^```[jt]s\n(.*?)^```/gms)].map(([, program = '']) => program)
+  const said: string[] = []
+  for (const program of programs) {
+    const whole = program.startsWith('import') ? program : `import { Engine } from 'jubako'\n${program}`
+    const here = whole.replace(/Engine\.open\(.*?\)/, `Engine.open(${JSON.stringify({ root, runRoot })})`)
+    const { code } = await transform(here, { loader: 'ts', format: 'esm', target: 'node20' })
+    writeFileSync(join(work, 'program.mjs'), code)
+    said.push(await tool(process.execPath, [join(work, 'program.mjs')]))
+  }
+  t.strictSame(said, ['hi', '{ exitCode: 0, signal: null, oomKilled: false }\n'])
 })
