@@ -72,10 +72,10 @@ void event(const Supervisor& s, const char* action, const char* more) {
 }
 
 void event_exit(const Supervisor& s) {
-  if (s.exit.oom_killed && !*s.plan.settings.container_socket) event(s, "\"oom\"", "");
+  if (s.exit.oom_killed && !s.of_exec) event(s, "\"oom\"", "");
   char more[96];
   int size = snprintf(more, sizeof more, ",\"exitCode\":\"%d\"", s.exit.code);
-  if (!*s.plan.settings.container_socket)
+  if (!s.of_exec)
     snprintf(more + size, sizeof more - static_cast<size_t>(size), ",\"execDuration\":\"%lld\"",
              static_cast<long long>(s.exit.finished_ms - s.exit.started_ms) / 1000);
   event(s, s.plan.settings.event_ended, more);

@@ -9,13 +9,12 @@
 #include <cstring>
 
 #include "../spawn/start.h"
+#include "../sys/files.h"
 #include "../sys/linux.h"
 #include "roles.h"
 #include "supervisor.h"
 
 namespace jubako {
-
-int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&));
 
 namespace {
 
@@ -57,29 +56,88 @@ bool receive_pidfd(int socket, Fd& pidfd, Failure& f) {
   return true;
 }
 
-// Passed descriptor 0 becomes the container's pidfd, which the child's join-namespace steps use; the pid namespace is
-// joined here, since that takes effect for children only.
-bool find_container(Supervisor& s, Failure& f) {
-  // Not dumpable before anything of the container is joined: nobody in there may trace the newcomer or reach its
-  // descriptors (CVE-2016-9962).
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  f.op = kFindContainer;
-  Fd socket, pidfd;
-  if (!connect_to(s.plan.settings.container_socket, socket, f) || !receive_pidfd(socket.get(), pidfd, f)) return false;
-  int slot = kFirstFd + static_cast<int>(kMaxFds) - 1;
-  if (dup3(pidfd.get(), slot, O_CLOEXEC) < 0) return fail(f, errno, "dup3");
-  f.op = kJoinNamespace;
-  if (s.plan.settings.join_namespaces & CLONE_NEWPID && setns(slot, CLONE_NEWPID) < 0)
-    return fail(f, errno, "setns", "pid");
-  f.op = 0;
-  return true;
+// What an exec before this one joined is not where the next one's process belongs.
+bool join_own_pid_namespace(Failure& f) {
+  Fd own(sys::open_file("/proc/self/ns/pid", O_RDONLY));
+  return (own && setns(own.get(), CLONE_NEWPID) == 0) || fail(f, errno, "setns", "pid");
+}
+
+// The descriptors of the next exec; false when none comes.
+bool await_descriptors() {
+  for (;;) {
+    protocol::Header header;
+    struct iovec data = {&header, sizeof header};
+    alignas(struct cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))];
+    struct msghdr message = {};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    ssize_t n = recvmsg(kControlFd, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n != sizeof header) return false;
+    if (header.type == protocol::kPassed) {
+      struct cmsghdr* rights = CMSG_FIRSTHDR(&message);
+      size_t count = rights ? (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
+      int fds[3];
+      memcpy(fds, CMSG_DATA(rights), count * sizeof(int));
+      // They came as the lowest free ones, in this order.
+      for (size_t i = 0; i < count; i++) {
+        if (fds[i] != kFirstFd + static_cast<int>(i)) return false;
+      }
+      return true;
+    }
+    // A request to the process that has ended, sent before that was known.
+    uint8_t rest[256];
+    if (header.length > sizeof rest || recv(kControlFd, rest, header.length, MSG_WAITALL) != header.length)
+      return false;
+  }
 }
 
 }  // namespace
 
+// {socket, CLONE_NEW* to join}. The last of the passed descriptors becomes the container's pidfd, which the child's
+// join-namespace step uses.
+bool find_container(Supervisor&, Reader& r, Failure& f) {
+  const char* path = r.text();
+  bool joins_pid = r.u64() & CLONE_NEWPID;
+  // Not dumpable before anything of the container is joined: nobody in there may trace the newcomer or reach its
+  // descriptors (CVE-2016-9962).
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  Fd socket, pidfd;
+  if (!connect_to(path, socket, f) || !receive_pidfd(socket.get(), pidfd, f)) return false;
+  int slot = kFirstFd + static_cast<int>(kMaxFds) - 1;
+  if (dup3(pidfd.get(), slot, O_CLOEXEC) < 0) return fail(f, errno, "dup3");
+  if (!joins_pid) return join_own_pid_namespace(f);
+  return setns(slot, CLONE_NEWPID) == 0 || fail(f, errno, "setns", "pid");
+}
+
+void begin_again(Supervisor& s) {
+  const Client& owner = s.clients[0];
+  if (!s.plan.settings.reusable || !process_title || owner.fd != kControlFd || owner.broken || has_backlog(owner))
+    return;
+  // Nothing else crosses execve.
+  if (sys::close_range(kFirstFd, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || fcntl(kControlFd, F_SETFD, 0) < 0) return;
+  Fd image(sys::open_file("/proc/self/exe", O_PATH));
+  if (!image) return;
+  size_t room = strlen(process_title);
+  memset(process_title, ' ', room);
+  memcpy(process_title, "idle", room < 4 ? room : 4);
+  char* argv[] = {const_cast<char*>("jubako-init"), const_cast<char*>("exec-again"), process_title, nullptr};
+  char* envp[] = {nullptr};
+  sys::exec_at(image.get(), "", argv, envp, AT_EMPTY_PATH);
+}
+
 int exec_main() {
   static Supervisor supervisor;
-  return run_supervisor(supervisor, find_container);
+  supervisor.of_exec = true;
+  return run_supervisor(supervisor);
+}
+
+int exec_again_main() {
+  protocol::Header idle = {protocol::kIdle, 0};
+  if (send(kControlFd, &idle, sizeof idle, MSG_NOSIGNAL) != sizeof idle || !await_descriptors()) return 0;
+  return exec_main();
 }
 
 }  // namespace jubako

@@ -265,6 +265,7 @@ struct Act {
 bool fail_on_purpose(Supervisor&, Reader& r, Failure& f) { return fail(f, r.i32(), "fail", "asked to"); }
 
 constexpr Act kActs[] = {
+    {kFindContainer, find_container},
     {kMkdir, make_directory},
     {kWriteFile, write_file},
     {kCgroupMkdir, cgroup_mkdir},

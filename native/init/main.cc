@@ -12,8 +12,9 @@ struct Role {
 };
 
 constexpr Role kRoles[] = {
-    {"supervise", jubako::supervise_main}, {"exec", jubako::exec_main},   {"unpack", jubako::unpack_main},
-    {"pack", jubako::pack_main},           {"files", jubako::files_main}, {"copy", jubako::copy_main},
+    {"supervise", jubako::supervise_main}, {"exec", jubako::exec_main}, {"exec-again", jubako::exec_again_main},
+    {"unpack", jubako::unpack_main},       {"pack", jubako::pack_main}, {"files", jubako::files_main},
+    {"copy", jubako::copy_main},
 };
 
 }  // namespace

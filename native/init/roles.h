@@ -9,6 +9,7 @@ extern char* process_title;
 
 int supervise_main();
 int exec_main();
+int exec_again_main();
 int unpack_main();
 int pack_main();
 int files_main();

@@ -185,7 +185,7 @@ void finish(Supervisor& s) {
 
 }  // namespace
 
-int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
+int run_supervisor(Supervisor& s) {
   // A group of its own: the terminal's signals are for the application, not for its containers. (A session would cost a
   // scheduler group.)
   setpgid(0, 0);
@@ -202,8 +202,8 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
   s.sent = {};
   bool prepared = !failure.failed();
   Failure trouble;
-  bool ready = serve_control(s, trouble) && decode_plan(plan.data, plan.size, s.plan, trouble) && prepared &&
-               prepare(s, trouble) && set_up(s, trouble);
+  bool ready =
+      serve_control(s, trouble) && decode_plan(plan.data, plan.size, s.plan, trouble) && prepared && set_up(s, trouble);
   if (prepared) failure = trouble;
   for (bool again = ready; again;) {
     ready = live(s, failure);
@@ -250,12 +250,13 @@ int run_supervisor(Supervisor& s, bool (*prepare)(Supervisor&, Failure&)) {
   for (Client& client : s.clients) {
     if (client.owner) send_frame(s, client, protocol::kGone, nullptr, 0);
   }
+  if (ready) begin_again(s);
   return 0;
 }
 
 int supervise_main() {
   static Supervisor supervisor;
-  return run_supervisor(supervisor, [](Supervisor&, Failure&) { return true; });
+  return run_supervisor(supervisor);
 }
 
 }  // namespace jubako

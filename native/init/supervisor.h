@@ -63,6 +63,7 @@ struct SentSteps {
 };
 
 struct Supervisor {
+  bool of_exec = false;  // of a further process in a container
   Plan plan;
   int epoll = -1;
   int listener = -1;
@@ -150,6 +151,15 @@ void run_exit_steps(Supervisor& s, StepList steps);
 void run_sent_end(Supervisor& s);
 bool run_sent_steps(Supervisor& s, const uint8_t* data, size_t size, Failure& f);
 void kill_everything(Supervisor& s);
+
+// supervise.cc
+int run_supervisor(Supervisor& s);
+
+// exec.cc
+// Connects to a running container and joins its pid namespace, which takes effect for children.
+bool find_container(Supervisor& s, Reader& r, Failure& f);
+// The same program from its beginning, for another exec of its owner. Returns when that is not possible.
+void begin_again(Supervisor& s);
 
 // record.cc
 void record_start(Supervisor& s);

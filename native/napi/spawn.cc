@@ -63,6 +63,35 @@ Napi::Value start(const Napi::CallbackInfo& info) {
       });
 }
 
+// passDescriptors(socket: number, data: Buffer, fds: number[]) -> number: bytes sent, at least one, with the
+// descriptors.
+Napi::Value pass_descriptors(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  auto bytes = info[1].As<Napi::Uint8Array>();
+  auto list = info[2].As<Napi::Array>();
+  constexpr uint32_t kMost = 8;
+  uint32_t count = list.Length() < kMost ? list.Length() : kMost;
+  alignas(struct cmsghdr) char control[CMSG_SPACE(kMost * sizeof(int))] = {};
+  struct iovec data = {bytes.Data(), bytes.ByteLength()};
+  struct msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+  struct cmsghdr* rights = CMSG_FIRSTHDR(&message);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(count * sizeof(int));
+  auto* fds = reinterpret_cast<int*>(CMSG_DATA(rights));
+  for (uint32_t i = 0; i < count; i++) fds[i] = list.Get(i).As<Napi::Number>().Int32Value();
+  ssize_t n = sendmsg(info[0].As<Napi::Number>().Int32Value(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (n > 0) return Napi::Number::New(env, static_cast<double>(n));
+  Failure failure;
+  fail(failure, errno, "sendmsg");
+  napi_throw(env, failure_object(env, failure));
+  return env.Undefined();
+}
+
 // reapInit(pidfd: number) -> Promise<number>: waits for the process, closes the pidfd, gives its wait status
 // (exit code, or minus the signal that killed it).
 Napi::Value reap(const Napi::CallbackInfo& info) {
@@ -143,6 +172,7 @@ Napi::Value close_fd(const Napi::CallbackInfo& info) {
 void export_spawn(Napi::Env env, Napi::Object exports) {
   exports.Set("controlPair", Napi::Function::New(env, control_pair, "controlPair"));
   exports.Set("startInit", Napi::Function::New(env, start, "startInit"));
+  exports.Set("passDescriptors", Napi::Function::New(env, pass_descriptors, "passDescriptors"));
   exports.Set("reapInit", Napi::Function::New(env, reap, "reapInit"));
   exports.Set("killInit", Napi::Function::New(env, kill_init, "killInit"));
   exports.Set("isLocked", Napi::Function::New(env, is_locked, "isLocked"));

@@ -62,8 +62,7 @@ bool decode_plan(const uint8_t* data, size_t size, Plan& plan, Failure& f) {
   s.kill = static_cast<KillKind>(r.u32());
   s.kill_path = r.text();
   s.freezer_path = r.text();
-  s.container_socket = r.text();
-  s.join_namespaces = r.u64();
+  s.reusable = r.u32();
   s.kill_on_end = r.u32();
   s.events_path = r.text();
   s.events_limit = r.u64();

@@ -23,6 +23,7 @@ enum Type : uint32_t {
   kFault = 11,     // unpack: why the archive was refused
   kGone = 12,      // nothing: everything is undone and removed, only the process itself has still to end
   kCut = 13,       // nothing: it was too far behind, there was more output
+  kIdle = 14,      // nothing: it waits for kPassed and another plan
   // to jubako-init
   kAttach = 64,      // u32 mask of kAttach*
   kStdin = 65,       // bytes
@@ -37,6 +38,7 @@ enum Type : uint32_t {
   kSubject = 75,     // text: what events are about from now on
   kTitle = 77,       // before the plan: bytes that replace as many of the process's title
   kPrepare = 76,     // before the plan: steps to run at once, and their undoing if no plan comes
+  kPassed = 78,      // after kIdle: SCM_RIGHTS carries the descriptors from kFirstFd on
   kGrown = 80,       // unpack: u64 bytes of the blob that are in its file by now
   kPolicy = 73,      // u32 RestartPolicy, u32 most restarts: from now on
 };

@@ -67,12 +67,16 @@ export class Events {
 
   /** The events that the supervisor of a container's first process records. */
   planOf(config: ContainerConfig): EventPlan {
-    return this.#plan(config, {}, 'start', 'die')
+    return this.#plan(subjectOf(config), 'start', 'die')
   }
 
   /** The events that the supervisor of a process started by exec records. */
   execPlanOf(config: ContainerConfig, execId: string, command: readonly string[]): EventPlan {
-    return this.#plan(config, { execID: execId }, `exec_start: ${command.join(' ')}`, 'exec_die')
+    return this.#plan(
+      `${subjectOf(config)},"execID":${JSON.stringify(execId)}`,
+      `exec_start: ${command.join(' ')}`,
+      'exec_die',
+    )
   }
 
   /** @throws JubakoError ERR_JUBAKO_INVALID_ARGUMENT for a filter that does not exist */
@@ -90,11 +94,11 @@ export class Events {
     )
   }
 
-  #plan(config: ContainerConfig, more: Record<string, string>, started: string, ended: string): EventPlan {
+  #plan(subject: string, started: string, ended: string): EventPlan {
     return {
       path: this.#journal.path,
       limit: this.#journal.limit,
-      subject: eventSubject('container', config.id, { ...containerAttributes(config), ...more }),
+      subject,
       started: JSON.stringify(started),
       ended: JSON.stringify(ended),
     }
@@ -103,6 +107,19 @@ export class Events {
 
 function containerAttributes(config: ContainerConfig): Record<string, string> {
   return { ...config.labels, image: config.image, name: config.name }
+}
+
+/** By the record that it was made from: every exec needs it. */
+const subjects = new WeakMap<ContainerConfig, string>()
+
+/** What a container's events are about, open for further attributes. */
+function subjectOf(config: ContainerConfig): string {
+  let subject = subjects.get(config)
+  if (subject === undefined) {
+    subject = eventSubject('container', config.id, containerAttributes(config))
+    subjects.set(config, subject)
+  }
+  return subject
 }
 
 /** Longest time a timer of Node takes. */

@@ -76,6 +76,7 @@ export async function execIn(
       privileged: details.privileged,
       tty,
       owned: !detached && options.outlives !== true,
+      reusable: pipes !== undefined,
       streams: pipes?.streams ?? (tty ? supervisedStreams({ tty, stdin }) : nowhere),
       attachMask: mask,
       rows: options.rows ?? 0,
@@ -84,7 +85,8 @@ export async function execIn(
       record: { id: execId, text: recordText(details) },
     })
     const starting = startSupervised(launch.init, plan, `cannot exec in container ${config.name}`)
-    context.spares.follow(launch)
+    if (pipes === undefined) context.spares.follow(launch)
+    else context.spares.reuse(launch)
     supervised = await starting
   } catch (error) {
     await launch.abandon()

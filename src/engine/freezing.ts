@@ -2,8 +2,17 @@ import type { Cgroup } from '../cgroups/index.js'
 import type { ContainerConfig } from '../runtime/index.js'
 import type { EngineContext } from './context.js'
 
-export const cgroupOf = (context: EngineContext, config: ContainerConfig): Cgroup =>
-  context.cgroups.open(config.id, { parent: config.cgroupParent ?? context.cgroupParent })
+/** By the record that it was opened for: it is asked for at every exec. */
+const opened = new WeakMap<ContainerConfig, Cgroup>()
+
+export function cgroupOf(context: EngineContext, config: ContainerConfig): Cgroup {
+  let cgroup = opened.get(config)
+  if (cgroup === undefined) {
+    cgroup = context.cgroups.open(config.id, { parent: config.cgroupParent ?? context.cgroupParent })
+    opened.set(config, cgroup)
+  }
+  return cgroup
+}
 
 /** What may fail because the container's cgroup goes with the container meanwhile: then it gives false. */
 async function unlessGone(cgroup: Cgroup, act: () => Promise<void>): Promise<boolean> {

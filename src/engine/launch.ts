@@ -60,7 +60,7 @@ export interface LaunchShape {
 /** A supervisor that waits for its plan, and the pipes it was given: made while the plan is still being thought out. */
 export class Launch {
   readonly shape: LaunchShape
-  readonly pipes: StdioPipes | undefined
+  pipes: StdioPipes | undefined
   readonly init: InitProcess
   /** CLONE_NEW* of those that it was told to make already. */
   namespaces = 0
@@ -79,6 +79,12 @@ export class Launch {
   /** Number of passed descriptors before the namespaces to join. */
   get firstJoin(): number {
     return this.pipes?.fds.length ?? 0
+  }
+
+  /** Takes one that has carried out its plan for another. */
+  renew(title: string): void {
+    this.pipes = new StdioPipes(this.shape.stdin)
+    this.init.renew(title, this.pipes.fds)
   }
 
   makeNamespaces(namespaces: number): void {

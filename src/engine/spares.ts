@@ -2,6 +2,8 @@ import { Launch, type LaunchShape } from './launch.js'
 
 /** Milliseconds that a supervisor waits for work. */
 const PATIENCE = 250
+/** Most that wait for work of one shape: while one is used the one before gets ready. */
+const MOST = 4
 /** Room for the title of any container. */
 const TITLE = 'idle'.padEnd(64)
 
@@ -9,16 +11,18 @@ const keyOf = (shape: LaunchShape): string => Object.values(shape).join()
 
 interface Spare {
   launch: Launch
+  /** It has carried out a plan before. */
+  used: boolean
   timer: NodeJS.Timeout
 }
 
 /**
- * Supervisors that are started before they are needed. Who starts one container or exec soon after another will start a
+ * Supervisors that are there before they are needed. Who starts one container or exec soon after another will start a
  * third: for that one a process waits, for a quarter of a second, with the namespaces that it will need. It holds nothing
- * else, keeps nobody from ending, and ends with this process.
+ * else, keeps nobody from ending, and ends with this process. An exec's supervisor itself waits for the next exec.
  */
 export class Spares {
-  readonly #spares = new Map<string, Spare>()
+  readonly #spares = new Map<string, Spare[]>()
   readonly #taken = new Map<string, number>()
   readonly #ending = new Set<Promise<void>>()
   #closed = false
@@ -29,16 +33,17 @@ export class Spares {
     const now = performance.now()
     const soon = now - (this.#taken.get(key) ?? Number.NEGATIVE_INFINITY) < PATIENCE
     this.#taken.set(key, now)
-    const spare = this.#spares.get(key)
+    const spare = this.#spares.get(key)?.at(-1)
     let launch: Launch
     if (spare === undefined) {
       launch = new Launch(shape, title)
       launch.makeNamespaces(shape.namespaces)
     } else {
       launch = spare.launch
-      this.#drop(key, spare)
+      this.#drop(spare)
       launch.init.control.ref()
-      launch.init.rename(title)
+      if (spare.used) launch.renew(title)
+      else launch.init.rename(title)
     }
     launch.repeats = soon
     return launch
@@ -49,7 +54,8 @@ export class Spares {
    *
    * @param end of a container that runs by now
    */
-  follow({ repeats, shape }: Launch, end?: Promise<unknown>): void {
+  follow(launch: Launch, end?: Promise<unknown>): void {
+    const { repeats, shape } = launch
     if (!repeats) return
     const refill = () => this.#refill(shape)
     // When this process has nothing else to do. An exec is waited for; of a container the removal takes longest.
@@ -58,35 +64,54 @@ export class Spares {
     else setTimeout(refill, 10).unref()
   }
 
+  /** Keeps one that waits for a second plan when it has carried out the first. */
+  reuse(launch: Launch): void {
+    launch.init.onIdle = () => {
+      // They are whose exec it was.
+      launch.pipes = undefined
+      if (this.#closed || (this.#spares.get(keyOf(launch.shape))?.length ?? 0) >= MOST) this.#end(launch)
+      else this.#keep(launch, true)
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed = true
-    for (const [key, spare] of this.#spares) {
-      this.#drop(key, spare)
+    for (const spare of [...this.#spares.values()].flat()) {
+      this.#drop(spare)
       this.#end(spare.launch)
     }
     await Promise.all(this.#ending)
   }
 
   #refill(shape: LaunchShape): void {
-    const key = keyOf(shape)
-    if (this.#closed || this.#spares.has(key)) return
+    if (this.#closed || this.#spares.has(keyOf(shape))) return
     const launch = new Launch(shape, TITLE)
-    launch.init.control.unref()
     launch.makeNamespaces(shape.namespaces)
-    const end = () => {
-      if (this.#spares.get(key) !== spare) return
-      this.#drop(key, spare)
-      this.#end(launch)
-    }
-    const spare = { launch, timer: setTimeout(end, PATIENCE).unref() }
-    this.#spares.set(key, spare)
-    launch.init.spawned.catch(end)
-    void launch.init.exited.then(end)
+    launch.init.spawned.catch(this.#keep(launch, false))
   }
 
-  #drop(key: string, { timer }: Spare): void {
-    clearTimeout(timer)
-    this.#spares.delete(key)
+  /** @returns what ends its wait */
+  #keep(launch: Launch, used: boolean): () => void {
+    launch.init.control.unref()
+    const end = () => {
+      if (this.#drop(spare)) this.#end(launch)
+    }
+    const spare = { launch, used, timer: setTimeout(end, PATIENCE).unref() }
+    const key = keyOf(launch.shape)
+    this.#spares.set(key, [...(this.#spares.get(key) ?? []), spare])
+    launch.init.onExit = end
+    return end
+  }
+
+  /** @returns whether it was there */
+  #drop(spare: Spare): boolean {
+    clearTimeout(spare.timer)
+    const key = keyOf(spare.launch.shape)
+    const all = this.#spares.get(key) ?? []
+    const others = all.filter((it) => it !== spare)
+    if (others.length > 0) this.#spares.set(key, others)
+    else this.#spares.delete(key)
+    return others.length < all.length
   }
 
   #end(launch: Launch): void {

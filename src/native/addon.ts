@@ -10,6 +10,8 @@ export interface Addon {
   controlPair(): [number, number]
   /** Closes `control`. */
   startInit(image: number, role: string, title: string, control: number, fds: number[]): Promise<StartedInit>
+  /** Bytes sent, at least one, with the descriptors. Throws a {@link NativeFailure}. */
+  passDescriptors(socket: number, data: Buffer, fds: readonly number[]): number
   /** Exit code, or minus the signal's number. */
   reapInit(pidfd: number): Promise<number>
   sealInit(source: string, directory: string | null): number

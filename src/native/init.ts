@@ -36,8 +36,14 @@ export class InitProcess {
   readonly spawned: Promise<void>
   /** Settles when the process was reaped; all frames were delivered before. Never rejects. */
   readonly exited: Promise<InitExit>
-  /** Gets every frame. */
+  /** Gets every frame but that of being idle. */
   onFrame: (type: number, payload: Buffer) => void = () => {}
+  /** It has done what it was planned for and waits to be renewed. */
+  onIdle: () => void = () => {}
+  /** Its end, before `exited` settles. */
+  onExit: (exit: InitExit) => void = () => {}
+  readonly #socket: number
+  #renewal: { title: string; fds: readonly number[] } | undefined
   #pidfd: number | undefined
 
   /**
@@ -46,8 +52,12 @@ export class InitProcess {
    */
   constructor(role: string, fds: number[], title = '') {
     const [ours, theirs] = addon().controlPair()
+    this.#socket = ours
     this.control = socketFromFd(ours)
-    const reader = new FrameReader((type, payload) => this.onFrame(type, payload))
+    const reader = new FrameReader((type, payload) => {
+      if (type === Frame.idle) this.onIdle()
+      else this.onFrame(type, payload)
+    })
     this.control.on('data', (chunk: Buffer) => reader.push(chunk))
     // ECONNRESET only says that the process ended with unread bytes from us.
     this.control.on('error', () => {})
@@ -67,11 +77,23 @@ export class InitProcess {
       const ended = () => {
         if (ending) return
         ending = true
-        void this.#reap().then(resolve)
+        void this.#reap().then((exit) => {
+          this.onExit(exit)
+          resolve(exit)
+        })
       }
       this.control.once('end', ended)
       this.control.once('close', ended)
     })
+  }
+
+  /**
+   * Before the next plan of an idle one.
+   *
+   * @param fds become its descriptors from 4 on; the caller still owns them and may close them when the plan is sent
+   */
+  renew(title: string, fds: readonly number[]): void {
+    this.#renewal = { title, fds }
   }
 
   /** What `ps` shows of it from now on: at most as many bytes as it was started with. */
@@ -89,8 +111,14 @@ export class InitProcess {
 
   /** Lets it begin. */
   sendPlan(plan: Uint8Array): void {
-    this.send(Frame.plan, plan)
-    this.control.uncork()
+    const renewal = this.#renewal
+    if (renewal === undefined) {
+      this.send(Frame.plan, plan)
+      this.control.uncork()
+    } else {
+      this.#renewal = undefined
+      this.#sendAgain(plan, renewal)
+    }
   }
 
   /** Without a plan it ends at once. */
@@ -105,6 +133,22 @@ export class InitProcess {
 
   send(type: number, payload?: Uint8Array): void {
     this.control.write(encodeFrame(type, payload))
+  }
+
+  /** In one piece, so that it wakes once. Of an end meanwhile its socket tells. */
+  #sendAgain(plan: Uint8Array, { title, fds }: { title: string; fds: readonly number[] }): void {
+    const frames = Buffer.concat([
+      encodeFrame(Frame.passed),
+      encodeFrame(Frame.title, Buffer.from(title)),
+      encodeFrame(Frame.plan, plan),
+    ])
+    try {
+      const sent = addon().passDescriptors(this.#socket, frames, fds)
+      if (sent < frames.length) this.control.write(frames.subarray(sent))
+    } catch (error) {
+      if (!isNativeFailure(error)) throw error
+      this.control.destroy()
+    }
   }
 
   async #reap(): Promise<InitExit> {

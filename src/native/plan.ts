@@ -93,9 +93,8 @@ export interface ProcessPlan {
   stateText: string
   oom: { path: string; key: string } | null
   kill: KillPlan
-  containerSocket: string | null
-  /** CLONE_NEW* of the container that is joined. */
-  joinNamespaces: number
+  /** exec: jubako-init waits for another plan afterwards. */
+  reusable: boolean
   killOnEnd: boolean
   /** The journal of events gets a line when the command runs and when it has ended; null: none. */
   events: EventPlan | null
@@ -297,8 +296,7 @@ export function encodePlan(plan: ProcessPlan): Buffer {
   out.u32({ init: 0, 'cgroup.kill': 1, procs: 2 }[plan.kill.kind])
   out.text(plan.kill.kind === 'cgroup.kill' ? plan.kill.path : plan.kill.kind === 'procs' ? plan.kill.procs : '')
   out.text(plan.kill.kind === 'procs' ? (plan.kill.freezer ?? '') : '')
-  out.text(plan.containerSocket ?? '')
-  out.u64(BigInt(plan.joinNamespaces))
+  out.field(plan.reusable)
   out.field(plan.killOnEnd)
   out.text(plan.events?.path ?? '')
   out.u64(BigInt(plan.events?.limit ?? 0))

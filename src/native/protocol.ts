@@ -15,6 +15,7 @@ export const Frame = {
   fault: 11,
   gone: 12,
   cut: 13,
+  idle: 14,
   attach: 64,
   stdin: 65,
   stdinClose: 66,
@@ -28,8 +29,9 @@ export const Frame = {
   steps: 74,
   subject: 75,
   prepare: 76,
-  grown: 80,
   title: 77,
+  passed: 78,
+  grown: 80,
 } as const
 
 export const AttachMask = { stdin: 1, stdout: 2, stderr: 4 } as const

@@ -1,10 +1,9 @@
 import type { Cgroup } from '../cgroups/index.js'
 import type { EventPlan, ProcessPlan, Step, StreamPlan } from '../native/index.js'
-import { boundingSet, type Capability, capabilitiesOfMask } from '../oci/capabilities.js'
 import type { ContainerConfig } from './config.js'
 import { Clone, rlimitNumbers } from './flags.js'
 import type { ContainerPaths } from './paths.js'
-import { containerCapabilities, type Host, identitySteps } from './plan.js'
+import { type Host, identitySteps } from './plan.js'
 
 export interface ExecInput {
   config: ContainerConfig
@@ -18,6 +17,8 @@ export interface ExecInput {
   privileged: boolean
   tty: boolean
   owned: boolean
+  /** Its jubako-init is used again. Default: false. */
+  reusable?: boolean
   streams: readonly [StreamPlan, StreamPlan, StreamPlan]
   attachMask: number
   rows: number
@@ -26,6 +27,11 @@ export interface ExecInput {
   /** Where its records go: what identifies it, and JSON members of the first of them. null: none are kept. */
   record: { id: string; text: string } | null
 }
+
+const recordSteps = ({ argv, paths }: ExecInput): Step[] => [
+  ['event', JSON.stringify(`exec_create: ${argv.join(' ')}`)],
+  ['mkdir', paths.execs, 0o700, true],
+]
 
 /** Descriptor number, counted from the first passed one, where `exec` puts the container's pidfd (native/init/exec.cc). */
 const pidfdIndex = 31
@@ -49,8 +55,7 @@ export function planExec(input: ExecInput): ProcessPlan {
     stateText: record?.text ?? '',
     oom: null,
     kill: { kind: 'init' },
-    containerSocket: paths.socket,
-    joinNamespaces: namespaces(config),
+    reusable: input.reusable ?? false,
     killOnEnd: false,
     events: input.events,
     restart: { policy: 'no', maxRetries: 0 },
@@ -58,13 +63,10 @@ export function planExec(input: ExecInput): ProcessPlan {
     stopSignal: 0,
     stopTimeout: 0,
     health: null,
-    begin:
-      record === null
-        ? []
-        : [
-            ['event', JSON.stringify(`exec_create: ${input.argv.join(' ')}`)],
-            ['mkdir', paths.execs, 0o700, true],
-          ],
+    begin: [
+      ['find-container', paths.socket, BigInt(namespaces(config))],
+      ...(record === null ? [] : recordSteps(input)),
+    ],
     host: [],
     beside: [],
     child: childSteps(input),
@@ -95,18 +97,13 @@ function childSteps(input: ExecInput): Step[] {
   for (const { name, soft, hard } of config.ulimits) {
     steps.push(['rlimit', rlimitNumbers[name]!, BigInt(soft), BigInt(hard), name])
   }
-  const own: ContainerConfig = input.privileged ? { ...config, privileged: true } : config
-  const capabilities: Capability[] = input.privileged
-    ? capabilitiesOfMask(boundingSet(input.host.processStatus))
-    : containerCapabilities(config, input.host)
+  // As the container is, but for one that is privileged by itself.
+  const privileged = config.privileged || input.privileged
+  const noNewPrivileges = config.noNewPrivileges && !input.privileged
   steps.push(
     ['user', input.user, config.groupAdd],
     ['workdir', input.workdir === '' ? '/' : input.workdir, false],
-    ...identitySteps(
-      { ...own, noNewPrivileges: config.noNewPrivileges && !input.privileged },
-      capabilities,
-      input.host,
-    ),
+    ...identitySteps({ ...config, privileged, noNewPrivileges }, input.host),
     ['execute', input.argv, input.env, false],
   )
   return steps

@@ -8,7 +8,7 @@ import {
   type StreamPlan,
   seccompProgram,
 } from '../native/index.js'
-import { boundingSet, type Capability, capabilityMask, resolveCapabilities } from '../oci/capabilities.js'
+import { boundingSet, capabilityMask, resolveCapabilities } from '../oci/capabilities.js'
 import type { Mount } from '../overlay/index.js'
 import { type ContainerConfig, ownsNetwork } from './config.js'
 import { Clone, rlimitNumbers } from './flags.js'
@@ -92,8 +92,7 @@ export function planContainer(input: PlanInput): ProcessPlan {
     stateText: '',
     oom: cgroup.oom,
     kill: cgroup.kill satisfies KillPlan,
-    containerSocket: null,
-    joinNamespaces: 0,
+    reusable: false,
     killOnEnd: true,
     events: input.events,
     restart: config.restart,
@@ -261,36 +260,49 @@ function childSteps(input: PlanInput): Step[] {
   for (const { name, soft, hard } of config.ulimits) {
     steps.push(['rlimit', rlimitNumbers[name]!, BigInt(soft), BigInt(hard), name])
   }
-  const capabilities = containerCapabilities(config, input.host)
   steps.push(
     ['user', config.user, config.groupAdd],
     ['workdir', config.workdir === '' ? '/' : config.workdir, true],
-    ...identitySteps(config, capabilities, input.host),
+    ...identitySteps(config, input.host),
     ['execute', [...config.entrypoint, ...config.command], config.env, config.init],
   )
   return steps
 }
 
-export function containerCapabilities(config: ContainerConfig, host: Host): Capability[] {
-  return resolveCapabilities({
-    capAdd: config.capAdd,
-    capDrop: config.capDrop,
-    privileged: config.privileged,
-    bounding: boundingSet(host.processStatus),
-  })
-}
+type Identity = Pick<
+  ContainerConfig,
+  'capAdd' | 'capDrop' | 'privileged' | 'noNewPrivileges' | 'seccomp' | 'seccompUnconfined'
+>
+
+/** By what they follow from. A process asks for few. */
+const identities = new WeakMap<Host, Map<string, Step[]>>()
+const MOST_IDENTITIES = 64
 
 /** Credentials, no_new_privs and seccomp: the last steps before the command. */
-export function identitySteps(config: ContainerConfig, capabilities: Capability[], host: Host): Step[] {
+export function identitySteps(config: Identity, host: Host): Step[] {
+  const { capAdd, capDrop, privileged, noNewPrivileges, seccomp, seccompUnconfined } = config
+  const key = JSON.stringify([capAdd, capDrop, privileged, noNewPrivileges, seccomp, seccompUnconfined])
+  let known = identities.get(host)
+  if (known === undefined || known.size >= MOST_IDENTITIES) {
+    known = new Map()
+    identities.set(host, known)
+  }
+  const steps = known.get(key) ?? makeIdentity(config, host)
+  known.set(key, steps)
+  return steps
+}
+
+function makeIdentity(config: Identity, host: Host): Step[] {
+  const { capAdd, capDrop, privileged, noNewPrivileges } = config
+  const bounding = boundingSet(host.processStatus)
+  const capabilities = resolveCapabilities({ capAdd, capDrop, privileged, bounding })
   const mask = capabilityMask(capabilities)
-  const filtered = !config.seccompUnconfined && !config.privileged
-  const steps: Step[] = [['credentials', mask, mask, mask, 0n, 0n, filtered && !config.noNewPrivileges ? sysAdmin : 0n]]
-  if (config.noNewPrivileges) steps.push(['no-new-privileges'])
+  const filtered = !config.seccompUnconfined && !privileged
+  const steps: Step[] = [['credentials', mask, mask, mask, 0n, 0n, filtered && !noNewPrivileges ? sysAdmin : 0n]]
+  if (noNewPrivileges) steps.push(['no-new-privileges'])
   if (filtered) {
-    steps.push([
-      'seccomp',
-      seccompProgram(config.seccomp, { arch: host.arch, kernelRelease: host.kernelRelease, capabilities }),
-    ])
+    const { arch, kernelRelease } = host
+    steps.push(['seccomp', seccompProgram(config.seccomp, { arch, kernelRelease, capabilities })])
   }
   return steps
 }

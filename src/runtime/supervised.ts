@@ -58,8 +58,9 @@ export async function startSupervised(init: InitProcess, plan: ProcessPlan, what
     }
   }
   init.sendPlan(encodePlan(plan))
-  const ended = init.exited.then((status) => {
+  init.onExit = (status) => {
     streams.end()
+    cleaned.resolve()
     if (pid === 0) {
       const killed = new JubakoError('ERR_JUBAKO_STATE', `${what}: it was killed while it was set up`)
       started.reject(
@@ -71,13 +72,13 @@ export async function startSupervised(init: InitProcess, plan: ProcessPlan, what
       )
     }
     exited.resolve(exit)
-  })
+  }
   await init.spawned
   await started.promise
   return {
     pid,
     exit: exited.promise,
-    gone: Promise.race([cleaned.promise, ended]),
+    gone: cleaned.promise,
     streams,
     init,
     write: (frame) => {
