@@ -2,8 +2,8 @@ import { mkdirSync } from 'node:fs'
 import { JubakoError } from '../errors/index.js'
 import { overlay } from '../overlay/index.js'
 import {
-  type BindMount,
   type ContainerConfig,
+  type ContainerMount,
   deviceVolume,
   type ImageMount,
   type MountSource,
@@ -17,7 +17,10 @@ export async function mountSources(context: EngineContext, config: ContainerConf
   for (const [index, mount] of config.mounts.entries()) {
     if (mount.type === 'bind') {
       shared ??= sharedDirectories(context, config)
-      sources.set(mount.target, bindSource(mount, shared))
+      const way = wayTo(mount.source, shared)
+      const create = mount.createSource && way.below !== ''
+      if (mount.createSource && !create) createDirectory(mount.source)
+      sources.set(mount.target, { type: 'bind', ...way, create })
     } else if (mount.type === 'volume') {
       const device = await deviceVolume(context.volumes.get(mount.name).options)
       const directory = {
@@ -25,7 +28,11 @@ export async function mountSources(context: EngineContext, config: ContainerConf
         path: context.volumes.mountpoint(mount.name),
         marker: context.volumes.marker(mount.name),
       } as const
-      sources.set(mount.target, device === undefined ? directory : { type: 'device', device })
+      if (device?.kind === 'bind') {
+        shared ??= sharedDirectories(context, config)
+        const { path, below } = wayTo(device.source, shared)
+        sources.set(mount.target, { type: 'device', device: { ...device, source: path, below } })
+      } else sources.set(mount.target, device === undefined ? directory : { type: 'device', device })
     } else if (mount.type === 'image') {
       sources.set(mount.target, imageSource(context, config, mount, index))
     }
@@ -39,19 +46,25 @@ function sharedDirectories(context: EngineContext, config: ContainerConfig): str
     .all()
     .filter(({ id }) => id !== config.id)
     .flatMap(({ mounts }) => mounts)
-    .flatMap((mount) => (mount.type === 'bind' && !mount.readonly ? [mount.source.replace(/\/+$/, '')] : []))
+    .flatMap((mount) => (mount.type === 'tmpfs' || mount.readonly ? [] : writable(context, mount)))
+    .map((path) => path.replace(/\/+$/, ''))
   // The outermost counts.
   return [...new Set(directories)].filter((path) => path !== '').sort((a, b) => a.length - b.length)
 }
 
-function bindSource(mount: BindMount, shared: readonly string[]): MountSource {
-  const base = shared.find((path) => mount.source.startsWith(`${path}/`))
-  if (base !== undefined) {
-    const below = mount.source.slice(base.length + 1).replace(/\/+$/, '')
-    if (below !== '') return { type: 'bind', path: base, below, create: mount.createSource }
-  }
-  if (mount.createSource) createDirectory(mount.source)
-  return { type: 'bind', path: mount.source, below: '', create: false }
+/** The directories of the host that a mount lets a container write to. */
+function writable(context: EngineContext, mount: ContainerMount): string[] {
+  if (mount.type === 'bind') return [mount.source]
+  if (mount.type !== 'volume') return []
+  const { device } = context.volumes.load(mount.name)?.options ?? {}
+  return [context.volumes.mountpoint(mount.name), ...(device?.startsWith('/') ? [device] : [])]
+}
+
+/** A path of the host, in two parts: nothing of the first changes, the second leads through what containers write to. */
+function wayTo(source: string, shared: readonly string[]): { path: string; below: string } {
+  const base = shared.find((path) => source.startsWith(`${path}/`))
+  const below = base === undefined ? '' : source.slice(base.length + 1).replace(/\/+$/, '')
+  return base === undefined || below === '' ? { path: source, below: '' } : { path: base, below }
 }
 
 function createDirectory(path: string): void {

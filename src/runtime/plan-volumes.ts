@@ -63,7 +63,8 @@ export function volumeMountStep(it: VolumeMount, source: MountSource): Step {
   if (device.kind === 'bind') {
     const { recursive, propagation } = device
     const look = looks({ recursive, attributes: readonly | device.attributes, deep: true, propagation, ids: it.ids })
-    return ['mount-volume', device.source, it.subpath, false, it.target, ...look, false, '']
+    const below = [device.below, it.subpath].filter((part) => part !== '').join('/')
+    return ['mount-volume', device.source, below, false, it.target, ...look, false, '']
   }
   const attributes = readonly | device.attributes
   return ['mount-device', device.type, device.source, device.options, attributes, it.target, it.copy]

@@ -29,7 +29,8 @@ export function checkVolumeOptions(name: string, options: Readonly<Record<string
 
 /** How the kernel mounts a volume that is no directory. */
 export type DeviceVolume =
-  | { kind: 'bind'; source: string; recursive: boolean; attributes: number; propagation: number }
+  /** `below` leads from `source` on through directories that containers write to. */
+  | { kind: 'bind'; source: string; below: string; recursive: boolean; attributes: number; propagation: number }
   | { kind: 'device'; type: string; source: string; options: string[]; attributes: number }
 
 const attributes: Readonly<Record<string, number>> = {
@@ -69,7 +70,8 @@ export async function deviceVolume(options: Readonly<Record<string, string>>): P
   const bits = words.reduce((sum, word) => sum | (attributes[word] ?? 0), 0)
   if (type === 'none' || words.includes('bind') || words.includes('rbind')) {
     const propagation = words.map((word) => propagations[word]).find((it) => it !== undefined) ?? Ms.private
-    return { kind: 'bind', source: device, recursive: words.includes('rbind'), attributes: bits, propagation }
+    const recursive = words.includes('rbind')
+    return { kind: 'bind', source: device, below: '', recursive, attributes: bits, propagation }
   }
   const plain = words.filter((word) => !(word in attributes) && !ignored.has(word))
   return { kind: 'device', type, source: device, options: await Promise.all(plain.map(resolved)), attributes: bits }
