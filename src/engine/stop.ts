@@ -29,7 +29,8 @@ async function wake(context: EngineContext, config: ContainerConfig): Promise<vo
 
 /**
  * Sends a signal to a running container's first process. As Docker has it, SIGKILL and the stop signal (any signal, if it
- * has no stop signal of its own) also mean that no restart policy starts it again, and wake one that is paused.
+ * has no stop signal of its own) also mean that no restart policy starts it again, and wake one that is paused. SIGKILL is
+ * waited for.
  */
 export async function killContainer(
   context: EngineContext,
@@ -54,7 +55,18 @@ export async function killContainer(
     })
   }
   if (final) await wake(context, config)
+  if (number === SIGKILL) await untilEnded(context, config.id)
   return number
+}
+
+/** Docker waits so long for what was killed, so that it can be removed or started at once. */
+const KILLED_MS = 10_000
+
+async function untilEnded({ store }: EngineContext, id: string): Promise<void> {
+  const end = Date.now() + KILLED_MS
+  for (let attempt = 0; store.isRunning(id) && !store.isEnding(id) && Date.now() < end; attempt++) {
+    await new Promise((resolve) => setTimeout(resolve, attempt < 20 ? 1 : 10))
+  }
 }
 
 /** One order to stop; again while the supervisor lives but is between two lives. False when there was nobody to stop. */
