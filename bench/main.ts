@@ -1,4 +1,4 @@
-/** Program: `npm run bench -- [--rounds N] [--only SECTION] [--output FILE] [--work DIRECTORY]`. */
+/** Program: `npm run bench -- [--rounds N] [--only SECTION[,SECTION]] [--output FILE] [--work DIRECTORY]`. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -7,12 +7,16 @@ import { machineFacts } from './facts.js'
 import { documentText, sectionText } from './report.js'
 import { apiSection } from './sections/api.js'
 import { buildSection } from './sections/build.js'
+import { commitSection } from './sections/commit.js'
 import { growthSection } from './sections/growth.js'
+import { imagesSection } from './sections/images.js'
 import { lifeSection } from './sections/life.js'
 import { lifeShellSection } from './sections/life-shell.js'
 import { memorySection } from './sections/memory.js'
 import { networkSection } from './sections/network.js'
 import { processSection } from './sections/process.js'
+import { pullSection } from './sections/pull.js'
+import { pushSection } from './sections/push.js'
 import { registrySection } from './sections/registry.js'
 import { shellSection } from './sections/shell.js'
 import { startSection } from './sections/start.js'
@@ -28,6 +32,10 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   'life-shell': lifeShellSection,
   network: networkSection,
   unpack: unpackSection,
+  pull: pullSection,
+  commit: commitSection,
+  push: pushSection,
+  images: imagesSection,
   build: buildSection,
   api: apiSection,
   registry: registrySection,
@@ -42,7 +50,7 @@ const { values } = parseArgs({
   },
 })
 const rounds = Number(values.rounds)
-const names = values.only ?? Object.keys(SECTIONS)
+const names = values.only?.flatMap((list) => list.split(',')) ?? Object.keys(SECTIONS)
 const unknown = names.find((name) => !(name in SECTIONS))
 if (unknown !== undefined || !(rounds >= 1)) {
   console.error(

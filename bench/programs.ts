@@ -80,9 +80,15 @@ export class Timer {
    * @throws {Error} When the exit code is not 0: a time of a failure means nothing.
    */
   async time(words: readonly string[]): Promise<number> {
-    const [code, nanoseconds] = (await this.#program.ask(words.join('\x1f'))).split(' ').map(Number)
+    return (await this.cost(words)).nanoseconds
+  }
+
+  /** As {@link time}, with the microseconds of CPU of the command and of the processes that it waited for. */
+  async cost(words: readonly string[]): Promise<{ nanoseconds: number; cpu: number }> {
+    const answer = (await this.#program.ask(words.join('\x1f'))).split(' ').map(Number)
+    const [code, nanoseconds = Number.NaN, cpu = Number.NaN] = answer
     if (code !== 0) throw new Error(`\`${words.join(' ')}\` ended with ${code}`)
-    return nanoseconds ?? Number.NaN
+    return { nanoseconds, cpu }
   }
 
   close(): Promise<void> {
