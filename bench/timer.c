@@ -1,6 +1,7 @@
 // Times commands with as little of its own as possible: each line on standard input is one command, its words separated
 // by the unit separator (0x1f); the answer is one line with the exit status, the nanoseconds from posix_spawn to the
-// reaped exit and the microseconds of CPU of the command and of what it waited for. The command's standard streams are /dev/null.
+// reaped exit and the microseconds of CPU of the command and of what it waited for. The command's standard streams are
+// /dev/null.
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>

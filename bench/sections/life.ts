@@ -6,7 +6,8 @@ import { loadBusybox, openEngine } from '../jubako.js'
 import { interleave, median, type Sample, timed } from '../measure.js'
 import { compile, LineProgram } from '../programs.js'
 
-const ORACLE = 'oracle: setns, fork, execve'
+const BARE = 'oracle: setns, fork, execve'
+const FULL = 'oracle: the same with cgroups, pipes, credentials, seccomp'
 const EXEC = 'jubako exec from Node: to the exit status'
 const STOPPED = 1000
 const UP = 200
@@ -29,7 +30,8 @@ async function execs(engine: Engine, image: string, { work, rounds }: BenchConte
   try {
     return await interleave(
       [
-        { name: ORACLE, run: async () => Number(await oracle.ask('')) },
+        { name: BARE, run: async () => Number(await oracle.ask('bare')) },
+        { name: FULL, run: async () => Number(await oracle.ask('full')) },
         { name: EXEC, run: () => timed(() => executed(container)) },
         { name: 'stop and rm', every: 4, run: () => stopAndRemove(engine, image) },
       ],
@@ -78,12 +80,14 @@ export async function lifeSection(context: BenchContext): Promise<SectionResult>
   const engine = opened as unknown as Engine
   const image = await loadBusybox(opened)
   const samples = await execs(engine, image, context)
-  const ratio = median(pick(samples, EXEC).times) / median(pick(samples, ORACLE).times)
   const ups = await manyUp(engine, image)
   const growth = median(ups.slice(-EDGE)) / median(ups.slice(0, EDGE))
   const list = await listing(engine, image)
   const goals: Goal[] = [
-    { text: 'exec: at most 2 times the oracle', measured: `${ratio.toFixed(2)} times`, reached: ratio <= 2 },
+    ...[FULL, BARE].map((oracle): Goal => {
+      const ratio = median(pick(samples, EXEC).times) / median(pick(samples, oracle).times)
+      return { text: `exec: at most 2 times the ${oracle}`, measured: `${ratio.toFixed(2)} times`, reached: ratio <= 2 }
+    }),
     {
       text: `${UP} detached containers up: the last start at most 1.3 times the first`,
       measured: `${growth.toFixed(2)} times (medians of ${EDGE})`,
@@ -98,9 +102,10 @@ export async function lifeSection(context: BenchContext): Promise<SectionResult>
   return {
     title: 'A container’s life',
     method:
-      'In one Node process. The oracle joins the namespaces of the same container without cgroup, credentials or seccomp.',
+      'In one Node process. The oracle (`bench/exec-oracle.c`) joins the namespaces of the same container, once with all ' +
+      'other system calls of an exec and once without.',
     samples,
-    ratioTo: [ORACLE],
+    ratioTo: [FULL, BARE],
     goals,
   }
 }

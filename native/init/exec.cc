@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -6,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "../spawn/start.h"
@@ -17,6 +19,11 @@
 namespace jubako {
 
 namespace {
+
+// The last of the passed descriptors is the container's pidfd, which the child's join-namespace step uses.
+constexpr int kContainerFd = kFirstFd + static_cast<int>(kMaxFds) - 1;
+// What crosses an execve between two execs: the pidfd, and in the environment the socket of the container it is of.
+constexpr char kContainerName[] = "container";
 
 bool connect_to(const char* path, Fd& socket, Failure& f) {
   char folder[4096];
@@ -54,6 +61,13 @@ bool receive_pidfd(int socket, Fd& pidfd, Failure& f) {
   memcpy(&fd, CMSG_DATA(rights), sizeof fd);
   pidfd.reset(fd);
   return true;
+}
+
+// Whether the exec before this one was in the container of that socket, which has not ended.
+bool keeps_container(const char* socket) {
+  const char* kept = getenv(kContainerName);
+  struct pollfd first_process = {kContainerFd, POLLIN, 0};
+  return kept && strcmp(kept, socket) == 0 && poll(&first_process, 1, 0) == 0;
 }
 
 // What an exec before this one joined is not where the next one's process belongs.
@@ -96,35 +110,39 @@ bool await_descriptors() {
 
 }  // namespace
 
-// {socket, CLONE_NEW* to join}. The last of the passed descriptors becomes the container's pidfd, which the child's
-// join-namespace step uses.
-bool find_container(Supervisor&, Reader& r, Failure& f) {
+// {socket, CLONE_NEW* to join}
+bool find_container(Supervisor& s, Reader& r, Failure& f) {
   const char* path = r.text();
   bool joins_pid = r.u64() & CLONE_NEWPID;
   // Not dumpable before anything of the container is joined: nobody in there may trace the newcomer or reach its
   // descriptors (CVE-2016-9962).
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  Fd socket, pidfd;
-  if (!connect_to(path, socket, f) || !receive_pidfd(socket.get(), pidfd, f)) return false;
-  int slot = kFirstFd + static_cast<int>(kMaxFds) - 1;
-  if (dup3(pidfd.get(), slot, O_CLOEXEC) < 0) return fail(f, errno, "dup3");
+  if (!keeps_container(path)) {
+    Fd socket, pidfd;
+    if (!connect_to(path, socket, f) || !receive_pidfd(socket.get(), pidfd, f)) return false;
+    if (dup3(pidfd.get(), kContainerFd, O_CLOEXEC) < 0) return fail(f, errno, "dup3");
+  }
+  s.container = path;
   if (!joins_pid) return join_own_pid_namespace(f);
-  return setns(slot, CLONE_NEWPID) == 0 || fail(f, errno, "setns", "pid");
+  return setns(kContainerFd, CLONE_NEWPID) == 0 || fail(f, errno, "setns", "pid");
 }
 
 void begin_again(Supervisor& s) {
   const Client& owner = s.clients[0];
   if (!s.plan.settings.reusable || !process_title || owner.fd != kControlFd || owner.broken || has_backlog(owner))
     return;
-  // Nothing else crosses execve.
-  if (sys::close_range(kFirstFd, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || fcntl(kControlFd, F_SETFD, 0) < 0) return;
+  if (sys::close_range(kFirstFd, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || fcntl(kControlFd, F_SETFD, 0) < 0 ||
+      fcntl(kContainerFd, F_SETFD, 0) < 0)
+    return;
   Fd image(sys::open_file("/proc/self/exe", O_PATH));
   if (!image) return;
   size_t room = strlen(process_title);
   memset(process_title, ' ', room);
   memcpy(process_title, "idle", room < 4 ? room : 4);
   char* argv[] = {const_cast<char*>("jubako-init"), const_cast<char*>("exec-again"), process_title, nullptr};
-  char* envp[] = {nullptr};
+  char container[4096];
+  snprintf(container, sizeof container, "%s=%s", kContainerName, s.container);
+  char* envp[] = {container, nullptr};
   sys::exec_at(image.get(), "", argv, envp, AT_EMPTY_PATH);
 }
 
@@ -135,6 +153,7 @@ int exec_main() {
 }
 
 int exec_again_main() {
+  fcntl(kContainerFd, F_SETFD, FD_CLOEXEC);
   protocol::Header idle = {protocol::kIdle, 0};
   if (send(kControlFd, &idle, sizeof idle, MSG_NOSIGNAL) != sizeof idle || !await_descriptors()) return 0;
   return exec_main();

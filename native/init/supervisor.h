@@ -63,7 +63,8 @@ struct SentSteps {
 };
 
 struct Supervisor {
-  bool of_exec = false;  // of a further process in a container
+  bool of_exec = false;             // of a further process in a container
+  const char* container = nullptr;  // the socket of that container, once it is found
   Plan plan;
   int epoll = -1;
   int listener = -1;
