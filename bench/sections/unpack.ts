@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { manyFilesImage } from '../../test/fixtures/images.js'
 import { tool } from '../../test/helpers/processes.js'
-import { type BenchContext, pick, type SectionResult } from '../context.js'
+import { type BenchContext, type Goal, pick, type SectionResult } from '../context.js'
 import { openEngine } from '../jubako.js'
 import { interleave, median, timed } from '../measure.js'
 
@@ -60,7 +60,11 @@ export async function unpackSection({ work, rounds }: BenchContext): Promise<Sec
     1,
   )
   rmSync(place, { recursive: true, force: true })
-  const ratio = median(pick(samples, TAR).times) / median(pick(samples, OURS).times)
+  const goal = (subject: string, least: number): Goal => {
+    const ratio = median(pick(samples, subject).times) / median(pick(samples, OURS).times)
+    const text = least > 1 ? `at least ${least} times as fast as` : 'faster than'
+    return { text: `${text} ${subject}`, measured: `${ratio.toFixed(2)} times as fast`, reached: ratio > least }
+  }
   return {
     title: `Unpacking ${entries.toLocaleString('en')} files`,
     method:
@@ -68,12 +72,6 @@ export async function unpackSection({ work, rounds }: BenchContext): Promise<Sec
       'the blobs, unpacks the layers and flushes them to disk before the image is visible; tar only unpacks.',
     samples,
     ratioTo: [TAR],
-    goals: [
-      {
-        text: 'at least 1.5 times as fast as `tar -xzf` of the same layers',
-        measured: `${ratio.toFixed(2)} times as fast`,
-        reached: ratio >= 1.5,
-      },
-    ],
+    goals: [goal(TAR, 1), goal(TAR, 1.5), goal(TAR_SYNC, 1.5)],
   }
 }
