@@ -97,6 +97,17 @@ t.test('execs', async (t) => {
   t.match(await said(other, 'grep CapEff /proc/self/status'), '0000000000000000', 'with its own rights')
   t.equal(await said(container, 'cat', 'in'), 'in0')
   t.equal(await said(container, 'ls /proc/self/fd | wc -l'), '4\n0', 'and nothing of the one before')
+  const lasting = await it.engine.run(it.image, ['sleep', '1000'], { detached: true, init: true })
+  await said(lasting, 'true')
+  await one()
+  await lasting.restart()
+  const { pid } = await lasting.summary()
+  t.equal(
+    await said(lasting, 'readlink /proc/self/ns/pid'),
+    `${readlinkSync(`/proc/${pid}/ns/pid_for_children`)}\n0`,
+    'a container that was started again is found again',
+  )
+  await lasting.remove({ force: true })
   const many = await Promise.all(Array.from({ length: 12 }, (_, i) => said(i % 2 ? container : other, `echo -n ${i}-`)))
   t.same(
     many,

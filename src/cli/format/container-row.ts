@@ -46,7 +46,10 @@ export function containerRow(
   const labels = Object.entries(container.labels).sort(([a], [b]) => (a < b ? -1 : 1))
   return {
     Command: quote(truncate ? ellipsis(command, 20) : command),
-    CreatedAt: localTime(container.createdAt),
+    // Few ask for it, and the first name of a time zone takes milliseconds.
+    get CreatedAt() {
+      return localTime(container.createdAt)
+    },
     ID: truncate ? shortId(container.id) : container.id,
     Image: container.image === '' ? '<no image>' : container.image,
     Label: (name: string) => (Object.hasOwn(container.labels, name) ? container.labels[name] : ''),

@@ -34,7 +34,6 @@ export function imageRows(
   const names = namesOf(image, options.digests)
   const common = {
     Containers: 'N/A',
-    CreatedAt: image.createdAt > 0 ? localTime(image.createdAt) : 'N/A',
     CreatedSince: image.createdAt > 0 ? `${humanDuration(options.now - image.createdAt)} ago` : 'N/A',
     ID: options.truncate ? shortId(image.id) : image.id,
     SharedSize: 'N/A',
@@ -42,7 +41,15 @@ export function imageRows(
     UniqueSize: 'N/A',
     VirtualSize: humanSize(image.size, 4),
   }
-  return names.map(([Repository, Tag, Digest]) => ({ ...common, Repository, Tag, Digest }))
+  return names.map(([Repository, Tag, Digest]) => ({
+    ...common,
+    get CreatedAt() {
+      return image.createdAt > 0 ? localTime(image.createdAt) : 'N/A'
+    },
+    Repository,
+    Tag,
+    Digest,
+  }))
 }
 
 function namesOf(image: ImageSummary, digests: boolean): [repository: string, tag: string, digest: string][] {

@@ -22,7 +22,9 @@ export const networkStyle: ListStyle = {
 export function networkRow(network: NetworkSummary, truncate: boolean): Record<string, unknown> {
   const labels = Object.entries(network.labels).sort(([a], [b]) => (a < b ? -1 : 1))
   return {
-    CreatedAt: localTime(network.createdAt),
+    get CreatedAt() {
+      return localTime(network.createdAt)
+    },
     Driver: network.driver,
     ID: truncate ? shortId(network.id) : network.id,
     IPv4: String(network.ipv4),

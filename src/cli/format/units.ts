@@ -35,10 +35,17 @@ export function localTime(ms: number): string {
   return `${day} ${clock} ${zone} ${zoneName(date, zone)}`
 }
 
+/** By offset: asking takes longer than all the rest of a table. */
+const zoneNames = new Map<string, string>()
+
 function zoneName(date: Date, offset: string): string {
+  const known = zoneNames.get(offset)
+  if (known !== undefined) return known
   const parts = new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' }).formatToParts(date)
   const name = parts.find((part) => part.type === 'timeZoneName')?.value ?? ''
-  return /^[A-Z]{2,5}$/.test(name) ? name : offset
+  const shown = /^[A-Z]{2,5}$/.test(name) ? name : offset
+  zoneNames.set(offset, shown)
+  return shown
 }
 
 /** Cuts to `length` characters, the last one an ellipsis. */
